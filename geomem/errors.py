@@ -1,0 +1,39 @@
+"""The named errors of geomem.
+
+Each says what was got, what was expected, and what to do. Each also inherits from the built-in
+exception that a caller would expect, so ``except ValueError`` keeps working. This module imports
+nothing, so that the part of the package without torch can use it.
+"""
+
+__all__ = [
+    "ArchiveError",
+    "ClaimError",
+    "DataNotFoundError",
+    "FigureError",
+    "GeomemError",
+    "InputError",
+]
+
+
+class GeomemError(Exception):
+    """Base class: catch this to catch every error that geomem raises on purpose."""
+
+
+class InputError(GeomemError, ValueError):
+    """An argument holds NaN or infinity, or has a wrong shape, dtype, sign, or size."""
+
+
+class DataNotFoundError(GeomemError, FileNotFoundError):
+    """A data set that must be supplied by the reader is not there."""
+
+
+class ClaimError(GeomemError, AssertionError):
+    """A number stated in the text left the interval that its basis allows."""
+
+
+class FigureError(GeomemError, ValueError):
+    """A figure cannot be published: its caption, alt text, id, colors, or data are not acceptable."""
+
+
+class ArchiveError(GeomemError):
+    """A stored array file is damaged, or does not match its checksum."""
