@@ -6,14 +6,20 @@ check it at run time (jaxtyping with beartype); without jaxtyping it is an ordin
 
 __all__ = ["Float", "Int"]
 
-try:
-    from jaxtyping import Float, Int
-except ImportError:
+from typing import TYPE_CHECKING
 
-    class Float:  # type: ignore[no-redef]
-        """Stand-in for jaxtyping: ``Float[Tensor, "batch d"]`` is ``Tensor``."""
+if TYPE_CHECKING:
+    from typing import Annotated as Float
+    from typing import Annotated as Int
+else:
+    try:
+        from jaxtyping import Float, Int
+    except ImportError:
 
-        def __class_getitem__(cls, item: tuple[type, str]) -> type:
-            return item[0]
+        class Float:
+            """Stand-in for jaxtyping: ``Float[Tensor, "batch d"]`` is ``Tensor``."""
 
-    Int = Float  # type: ignore[misc]
+            def __class_getitem__(cls, item: tuple[type, str]) -> type:
+                return item[0]
+
+        Int = Float

@@ -29,7 +29,7 @@ from geomem.errors import InputError
 
 __all__ = ["Sampler", "Score", "Variance", "add_noise", "as_variance", "check_states"]
 
-Variance: TypeAlias = float | int | Float[Tensor, ""] | Float[Tensor, "batch"]  # noqa: F821
+Variance: TypeAlias = float | int | Float[Tensor, ""] | Float[Tensor, " batch"]
 """A noise variance: one number for the whole batch, or one per row."""
 
 
@@ -102,7 +102,7 @@ def check_states(x: Float[Tensor, "batch d"], d: int | None = None) -> Float[Ten
     return x.to(torch.float64)
 
 
-def as_variance(t: Variance, x: Float[Tensor, "batch d"]) -> Float[Tensor, "batch"]:  # noqa: F821
+def as_variance(t: Variance, x: Float[Tensor, "batch d"]) -> Float[Tensor, " batch"]:
     r"""Return the noise variance of each row of ``x``, shape (batch,), float64, on the device of ``x``.
 
     Parameters
@@ -142,9 +142,7 @@ def as_variance(t: Variance, x: Float[Tensor, "batch d"]) -> Float[Tensor, "batc
     return variance.expand(x.shape[0])
 
 
-def add_noise(
-    x0: Float[Tensor, "batch d"], t: Variance, generator: torch.Generator
-) -> Float[Tensor, "batch d"]:
+def add_noise(x0: Float[Tensor, "batch d"], t: Variance, generator: torch.Generator) -> Float[Tensor, "batch d"]:
     r"""Return noisy states :math:`x_t = x_0 + \sqrt t\,\varepsilon`, :math:`\varepsilon \sim \mathcal N(0, I)`.
 
     Parameters
