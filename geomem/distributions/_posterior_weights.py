@@ -1,0 +1,208 @@
+r"""Softmax over a data set in blocks, at a known precision and with memory that does not grow with the data.
+
+For states :math:`x` (a batch of them), data :math:`y_1, \dots, y_N` and any reference point :math:`o`,
+
+.. math::
+
+   \ell_n = \frac{\|x - o\|^2 - \|x - y_n\|^2}{2t}
+          = \frac{1}{t}\,(y_n - o)\cdot\Bigl(x - \frac{o + y_n}{2}\Bigr), \qquad w_n \propto e^{\ell_n}.
+
+**Product form**, :math:`o` the data mean: a query :math:`[x - o,\, 1]/t` times a key
+:math:`[y_n - o,\, -\tfrac12\|y_n - o\|^2]`, one matrix product for a block of points. Summing :math:`n` products in
+any order, fused or not, errs by at most :math:`\gamma_n = nu/(1 - nu)` times the sum of absolute values,
+:math:`u = 2^{-53}` (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1). Counting one rounding
+each for the two centrings, the division by :math:`t`, and the :math:`d + 1` terms, and with
+:math:`R = \max_n \|y_n - o\|`, every logit errs by at most (derived here)
+
+.. math:: \beta(x, t) = (d + 4)\,u\,\frac{R\,(\|x - o\| + R)}{t}.
+
+Logits wrong by :math:`\beta` move the weights by at most :math:`\tanh(\beta/2)` in total variation.
+
+**Difference form**, where :math:`\beta` exceeds :data:`TOLERANCE`: :math:`o` is the point that wins in product form,
+and each point within :math:`e^{-40}` of it (plus :math:`2\beta`, since the screening itself errs by that) has its
+logit recomputed as :math:`(y_n - o)\cdot[(x - o) + (x - y_n)]/2t`. Every factor is a difference of given numbers, so
+the common offset and the large :math:`\|y_n\|^2/t` never appear. All other points keep their product-form logit,
+which is too small to matter: together they weigh less than :math:`N e^{-40}`.
+
+Everything is float64 whatever the dtype of the data, so no reduced-precision matrix product can enter.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from geomem._typing import Float, Int
+from geomem.errors import InputError
+
+__all__ = [
+    "CUTOFF",
+    "QUERIES",
+    "TOLERANCE",
+    "DifferenceForm",
+    "Form",
+    "Points",
+    "ProductForm",
+    "forms",
+    "rounding_bound",
+]
+
+TOLERANCE = 1e-9
+"""Largest rounding bound that the product form may have: at most half of it reaches the weights."""
+
+CUTOFF = 40.0
+"""A point whose logit lies this far below the largest weighs less than 5e-18 and is left out."""
+
+UNIT_ROUNDOFF = 2.0**-53
+
+QUERIES = 256
+"""States treated in one pass over the data; more would not make the matrix products faster."""
+
+
+class Points:
+    """The data, never copied: float64 blocks around their mean, made as they are asked for.
+
+    Parameters
+    ----------
+    data : Tensor, shape (N, d), float32 or float64
+        The points.
+    block_elements : int
+        Numbers in the largest temporary array.
+
+    Raises
+    ------
+    InputError
+        Data not a (N, d) float32 or float64 tensor, empty, or not finite; ``block_elements`` < 1.
+    """
+
+    def __init__(self, data: Float[Tensor, "N d"], block_elements: int) -> None:
+        if block_elements < 1:
+            raise InputError(f"got block_elements = {block_elements}, expected at least 1")
+        if not isinstance(data, Tensor) or data.ndim != 2 or 0 in data.shape:
+            got = f"of shape {tuple(data.shape)}" if isinstance(data, Tensor) else f"of type {type(data).__name__}"
+            raise InputError(f"got data {got}, expected a tensor (N, d) with N >= 1 points and d >= 1; flatten images")
+        if data.dtype not in (torch.float32, torch.float64):
+            raise InputError(f"got data of dtype {data.dtype}, expected float32 or float64; use data.double()")
+        self.data = data.detach()
+        self.block_elements = block_elements
+        blocks = self.data.split(max(1, block_elements // data.shape[1]))
+        if not all(torch.isfinite(block).all() for block in blocks):
+            raise InputError("got NaN or infinity among the data, expected finite numbers; drop those points")
+        self.mean = sum(block.double().sum(0) for block in blocks) / len(data)
+        self.half_norms = torch.cat([(block.double() - self.mean).square().sum(1) / 2 for block in blocks])
+        self.radius = (2 * self.half_norms.max()).sqrt()
+
+    def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:  # noqa: F821
+        """Return the named points in float64, not centred."""
+        return self.data[indices].double()
+
+    def keys(self, queries: int) -> Iterator[tuple[int, Float[Tensor, "n d1"]]]:
+        r"""Yield the first index and the keys :math:`[y_n - o, -\|y_n - o\|^2/2]` of each block."""
+        d = self.data.shape[1]
+        n = max(1, self.block_elements // max(queries, d + 1))
+        for first in range(0, len(self.data), n):
+            block, half_norms = self.data[first : first + n], self.half_norms[first : first + n]
+            keys = self.mean.new_empty(len(block), d + 1)
+            torch.sub(block, self.mean, out=keys[:, :d])
+            torch.neg(half_norms, out=keys[:, d])
+            yield first, keys
+
+
+def rounding_bound(
+    points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
+) -> Float[Tensor, "batch"]:  # noqa: F821
+    r"""Return :math:`\beta(x, t)`, the bound on the error of every product-form logit, shape (batch,)."""
+    radius = points.radius
+    return (x.shape[1] + 4) * UNIT_ROUNDOFF * radius * ((x - points.mean).norm(dim=1) + radius) / t
+
+
+class ProductForm:
+    """Logits by matrix products; the reference is the data mean, which is no data point and has no weight."""
+
+    mass = 0.0
+
+    def __init__(
+        self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
+    ) -> None:
+        self.points, self.x, self.t = points, x, t[:, None]
+        self.reference = points.mean.expand_as(x)
+
+    def blocks(self) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield first index, centred points (n, d), and logits (batch, n) of each block."""
+        query = torch.cat([self.x - self.reference, torch.ones_like(self.t)], 1) / self.t
+        for first, keys in self.points.keys(len(self.x)):
+            yield first, keys[:, :-1], query @ keys.T
+
+    def reference_logits(self) -> tuple[Tensor, Tensor]:
+        """Return logit and index of the reference where it is a data point: here none, shape (batch, 0)."""
+        return self.t[:, :0], torch.empty(len(self.x), 0, dtype=torch.int64, device=self.x.device)
+
+
+class DifferenceForm:
+    """Logits relative to the best data point; those that matter by differences of the given numbers.
+
+    The reference carries weight one by definition. It is taken out of the blocks (logit minus infinity) and put in
+    at the start of every sum, so that displacements from it are never small differences of large numbers.
+    """
+
+    mass = 1.0
+
+    def __init__(
+        self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
+    ) -> None:
+        self.points, self.x, self.t = points, x, t[:, None]
+        self.screen = ProductForm(points, x, t)
+        self.best = x.new_full((len(x), 1), -torch.inf)
+        self.nearest = torch.zeros(len(x), 1, dtype=torch.int64, device=x.device)
+        with torch.no_grad():
+            for first, _, logits in self.screen.blocks():
+                peak, where = logits.max(1, keepdim=True)
+                self.nearest = torch.where(peak > self.best, first + where, self.nearest)
+                self.best = torch.maximum(peak, self.best)
+            self.floor = self.best - CUTOFF - 2 * rounding_bound(points, x, t)[:, None]
+        self.reference = points.at(self.nearest[:, 0])
+
+    def blocks(self) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield first index, centred points (n, d), and logits (batch, n) of each block."""
+        for first, centred, screened in self.screen.blocks():
+            logits = screened - self.best
+            state, point = torch.nonzero(screened.detach() >= self.floor, as_tuple=True)
+            logits[state, point] = self.differences(state, first + point)
+            own = self.nearest[:, 0] - first
+            here = torch.nonzero((own >= 0) & (own < len(centred)))[:, 0]
+            logits[here, own[here]] = -torch.inf
+            yield first, centred, logits
+
+    def differences(self, state: Int[Tensor, "pairs"], point: Int[Tensor, "pairs"]) -> Float[Tensor, "pairs"]:  # noqa: F821
+        """Return the logits of (state, point) pairs in difference form."""
+        size = max(1, self.points.block_elements // self.x.shape[1])
+        logits = [self.t.new_zeros(0)]
+        for b, n in zip(state.split(size), point.split(size), strict=True):
+            x, o, y = self.x[b], self.reference[b], self.points.at(n)
+            logits.append(((y - o) * ((x - o) + (x - y))).sum(1) / (2 * self.t[b, 0]))
+        return torch.cat(logits)
+
+    def reference_logits(self) -> tuple[Tensor, Tensor]:
+        """Return logit and index of the reference, shape (batch, 1) each."""
+        return torch.zeros_like(self.t), self.nearest
+
+
+Form = ProductForm | DifferenceForm
+
+
+def forms(
+    points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"], queries: int  # noqa: F821
+) -> Iterator[tuple[Int[Tensor, "rows"], Form]]:  # noqa: F821
+    """Yield the states in groups of at most ``queries``, as row numbers and the form that their precision needs."""
+    bound = rounding_bound(points, x.detach(), t)
+    if not torch.isfinite(bound).all():
+        raise InputError(
+            f"got data of radius {float(points.radius):.3g} and states whose logits overflow float64 at this t, "
+            "expected squared distances over t below 1e300; rescale data, states, and t together"
+        )
+    for form, chosen in ((ProductForm, bound <= TOLERANCE), (DifferenceForm, bound > TOLERANCE)):
+        for rows in torch.nonzero(chosen)[:, 0].split(queries):
+            if len(rows) or not len(x):  # an empty batch goes through the product form once
+                yield rows, form(points, x[rows], t[rows])
+        if not len(x):
+            return
