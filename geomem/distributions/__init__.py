@@ -1,7 +1,8 @@
 """Laws of the data: what can be sampled (``Sampler``) and what has an exact score (``Score``)."""
 
 from geomem.distributions.base import Sampler, Score, add_noise
+from geomem.distributions.empirical import Empirical
 from geomem.distributions.gaussian import LinearManifold
 from geomem.distributions.mixture import GaussianMixture
 
-__all__ = ["GaussianMixture", "LinearManifold", "Sampler", "Score", "add_noise"]
+__all__ = ["Empirical", "GaussianMixture", "LinearManifold", "Sampler", "Score", "add_noise"]

@@ -1,0 +1,12 @@
+"""Real images as point sets: centred, in one scale, with their source and rights.
+
+Three sets need no download, because libraries ship them: :func:`digits`, :func:`natural_patches`,
+:func:`faces`. Three more are read from the folder named by the environment variable ``GEOMEM_DATA`` when it
+is there: :func:`mnist`, :func:`cifar10`, :func:`olivetti`.
+"""
+
+from geomem.datasets.images import Images
+from geomem.datasets.local import cifar10, mnist, olivetti
+from geomem.datasets.shipped import digits, faces, natural_patches
+
+__all__ = ["Images", "cifar10", "digits", "faces", "mnist", "natural_patches", "olivetti"]
