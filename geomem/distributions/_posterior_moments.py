@@ -122,7 +122,9 @@ def top_weights(form: Form, k: int) -> tuple[Float[Tensor, "batch k"], Int[Tenso
 
 def dense_weights(form: Form) -> Float[Tensor, "batch N"]:
     """Return all weights at once; the caller keeps batch x N small."""
-    logits = torch.cat([block for _, _, block in form.blocks()], 1)
+    logits = form.x.new_empty(len(form.x), len(form.points.data))
+    for first, _, block in form.blocks():
+        logits[:, first : first + block.shape[1]] = block
     value, index = form.reference_logits()
     return logits.scatter(1, index, value).softmax(1)
 

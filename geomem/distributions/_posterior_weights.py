@@ -85,11 +85,14 @@ class Points:
             raise InputError(f"got data of dtype {data.dtype}, expected float32 or float64; use data.double()")
         self.data = data.detach()
         self.block_elements = block_elements
-        blocks = self.data.split(max(1, block_elements // data.shape[1]))
+        size = max(1, block_elements // data.shape[1])
+        blocks = self.data.split(size)
         if not all(torch.isfinite(block).all() for block in blocks):
             raise InputError("got NaN or infinity among the data, expected finite numbers; drop those points")
         self.mean = sum(block.double().sum(0) for block in blocks) / len(data)
-        self.half_norms = torch.cat([(block.double() - self.mean).square().sum(1) / 2 for block in blocks])
+        self.half_norms = self.mean.new_empty(len(data))
+        for block, half_norms in zip(blocks, self.half_norms.split(size), strict=True):
+            torch.sum((block - self.mean).square() / 2, dim=1, out=half_norms)
         self.radius = (2 * self.half_norms.max()).sqrt()
 
     def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:  # noqa: F821
