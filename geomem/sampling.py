@@ -104,7 +104,7 @@ def reverse_sde(
     >>> from geomem.distributions import LinearManifold
     >>> generator = torch.Generator().manual_seed(0)
     >>> x = 10 * torch.randn(10_000, 1, generator=generator, dtype=torch.float64)
-    >>> end = reverse_sde(LinearManifold.isotropic(1.0, 1), x, log_times(100.0, 1e-4, 100), generator)
+    >>> end = reverse_sde(LinearManifold.isotropic(1.0, 1), x, log_times(100.0, 1e-4, 1000), generator)
     >>> print(f"{end.var():.1f}")
     1.0
     """
