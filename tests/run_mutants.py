@@ -16,10 +16,12 @@ import importlib._bootstrap_external
 import io
 import os
 import selectors
+import shlex
 import signal
 import sys
 import time
 import tomllib
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -31,19 +33,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["scipy.stats", "torch", "xarray", "h5netcdf", "matplotlib.pyplot", "hypothesis", "mpmath", "pytest"]
 HEAVY += ["jaxtyping", "beartype", "sklearn.datasets", "skimage.data", "PIL.Image"]
-PYTEST = [
-    "-x",
-    "-q",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    "-p",
-    "no:pytest_cov",
-    "-o",
-    "addopts=",
-    "--no-header",
-]
+PYTEST = shlex.split("-x -q --assert=plain -p no:cacheprovider -p no:xdist -p no:pytest_cov -o addopts=")
 VERDICTS = {0: "survived", 1: "caught"}  # of pytest's exit codes; every other is broken
 
 
@@ -111,8 +101,11 @@ def fork(tests: list[str], mutant: Mutant | None, source: bytes = b"") -> tuple[
         os.dup2(write, 1)
         os.dup2(write, 2)
         code = run_tests(tests, mutant, source)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
