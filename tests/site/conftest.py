@@ -60,6 +60,7 @@ def page(browser):
         requests.append(route.request.url)
         route.abort()
 
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     context.route(re.compile(rf"^(?!{'|'.join(LOCAL_SCHEMES)})"), refuse)
     page = context.new_page()
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
