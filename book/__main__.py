@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from book.check import check as check_site
 from book.check import check_before_rendering
@@ -49,9 +50,9 @@ def command(function):
             return function(*args, **kwargs)
         except BookError as error:
             for sentence in error.sentences:
-                console.print(sentence, style="bold red", markup=False, highlight=False)
+                console.print(sentence, style="bold red", markup=False, highlight=False, soft_wrap=True)
             if error.details:
-                console.print(error.details, markup=False, highlight=False)
+                console.print(Text.from_ansi(error.details), soft_wrap=True)
             raise typer.Exit(1) from None
 
     return app.command()(guarded)
@@ -95,7 +96,7 @@ def render(context: typer.Context, seed: Seed = 0) -> None:
 def check(context: typer.Context, seed: Seed = 0) -> None:
     """Check the chapters' prose, the runs, and the site."""
     paths = BookPaths.of(context.obj, seed)
-    console.print(check_site(paths, read_publication(paths)))
+    console.print(check_site(paths, read_publication(paths)), soft_wrap=True)
 
 
 @command
@@ -155,7 +156,7 @@ def _publish(paths: BookPaths, seed: int) -> None:
     check_before_rendering(paths, publication)
     with console.status("Jupyter Book renders the pages"):
         render_site(paths, publication)
-    console.print(check_site(paths, publication))
+    console.print(check_site(paths, publication), soft_wrap=True)
 
 
 if __name__ == "__main__":

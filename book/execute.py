@@ -95,7 +95,7 @@ def execute(
 
 def _run_worker(paths: BookPaths, job: dict, advance) -> None:
     """Start ``book.worker`` on one chapter and follow it to its end."""
-    job |= {"root": str(paths.root), "build": str(paths.build)}
+    job |= {"root": str(paths.root), "build": str(paths.build), "parent": os.getpid()}
     paths.runs.mkdir(parents=True, exist_ok=True)
     log = paths.runs / f".{job['slug']}.log"
     reader, writer = os.pipe()

@@ -90,6 +90,10 @@ def _record_page(figure: Figure, state: dict, imprint: Imprint, values: dict[str
         "wall time since the previous figure": f"{record['wall_time_seconds']:.1f} s",
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(state["versions"].items())),
         "hash of constraints.txt": _code(state["parts"]["constraints"]),
+        "files opened": ", ".join(
+            f"{_code(Path(name).name)} {_code(digest)}" for name, digest in state["parts"]["opened"].items()
+        )
+        or "none",
         "hash of data.nc": _code(record["data_hash"]),
         "hash of the arrays": _code(record["array_hash"]),
         "tolerance": _tolerance(record["tolerance"]),
@@ -99,7 +103,6 @@ orphan: true
 ---
 # Record of {slug}
 
-::::{{div}} record
 ```{{raw}} html
 <p>{picture_pair(slug, record["alt"])}</p>
 ```
@@ -123,13 +126,13 @@ Cell {figure.cell_number} of the chapter, lines {first} to {last} of its source
 It uses what the cells above it define.
 
 {fence}{{code-block}} python
-:lineno-start: {first + 1}
+:lineno-start: {figure.first_code_line}
 {figure.code}
 {fence}
 
 ## Provenance
 
-{_table(("", ""), facts.items())}
+{_table(("fact", "value"), facts.items())}
 
 ## Verify
 
@@ -144,7 +147,6 @@ python -m book verify {slug}
 ```{{code-block}} bibtex
 {bibtex(figure, imprint)}
 ```
-::::
 """
 
 

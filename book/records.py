@@ -34,6 +34,13 @@ class Figure:
         return self.chapter.source_lines(self.cell_number)
 
     @property
+    def first_code_line(self) -> int:
+        """Line of the source where the code begins, below the fence and its options."""
+        first, last = self.lines
+        fence = "\n".join(self.chapter.text.splitlines()[first - 1 : last])
+        return first + fence[: fence.index(self.code)].count("\n")
+
+    @property
     def code(self) -> str:
         return self.chapter.code_cells[self.cell_number - 1].source
 

@@ -21,6 +21,7 @@ import nbformat
 from book.api import write_api_pages
 from book.errors import BookError
 from book.generated_pages import write_pages
+from book.lifeline import die_with_parent
 from book.paths import BookPaths
 from book.records import Publication
 
@@ -100,6 +101,7 @@ def _run_jupyter_book(paths: BookPaths, html: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(paths.root)},
         capture_output=True,
         text=True,
+        preexec_fn=die_with_parent,
     )
     if done.returncode:
         raise BookError(*_problems(paths, done.stderr), details=_traceback_tail(done.stderr))

@@ -41,7 +41,9 @@ def _print(paths: BookPaths, reasons: dict[str, str | None], console: Console) -
         table.add_row(slug, f"[red]stale: {reason}" if reason else "[green]fresh", *costs)
     console.print(table)
     for note in notes:
-        console.print(note, style="yellow", markup=False, highlight=False)
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for slug, reason in reasons.items():
         if reason and paths.failure(slug).exists():
-            console.print(paths.failure(slug).read_text("utf-8"), style="red", markup=False, highlight=False)
+            console.print(
+                paths.failure(slug).read_text("utf-8"), style="red", markup=False, highlight=False, soft_wrap=True
+            )

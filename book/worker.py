@@ -7,14 +7,12 @@ that the operating system charges to its children are the kernel's.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import json
 import os
 import platform
 import resource
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -27,6 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 from book.chapter import Chapter, read_chapter
 from book.errors import BookError
 from book.freshness import key_of, opened_files, written_files
+from book.lifeline import die_with_parent
 from book.normalize import normalize
 from book.paths import BookPaths
 from geomem.report.files import atomic_write, json_text
@@ -36,13 +35,6 @@ __all__ = ["THREADS", "execute_chapter"]
 OVERRUN = 1.5
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _VERSIONS = ("geomem", "numpy", "scipy", "torch", "matplotlib", "xarray", "scikit-learn", "scikit-image")
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, however it dies."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 class ShortLivedKernel(AsyncKernelManager):
@@ -190,6 +182,8 @@ def _rename_into_place(run: Path, target: Path) -> None:
 def main() -> int:
     die_with_parent()
     job = json.load(sys.stdin)
+    if os.getppid() != job["parent"]:  # it died before the line above the last one
+        return 1
     with open(int(sys.argv[1]), "w", buffering=1) as channel:
 
         def report(done: int, total: int) -> None:

@@ -1,10 +1,12 @@
 """A book of two chapters in a temporary folder: real pipeline, real figures, no torch."""
 
 import shutil
-import textwrap
 from pathlib import Path
 
+import xarray as xr
+
 from book.paths import BookPaths
+from geomem.report import archive
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,7 +122,7 @@ from geomem.report import archive, style
 from geomem.report.figure import publish
 
 style.use()
-offset = float(archive.load("../data/offset.nc")["offset"]) if False else 0.0
+offset = float(archive.load("data/offset.nc")["offset"])
 x = np.linspace(-1, 1, 51)
 ```
 
@@ -160,6 +162,12 @@ PAGES = {
 }
 
 
+def write_offset(root: Path, value: float) -> None:
+    """The archived number that one chapter opens."""
+    provenance = {"device": "cpu", "seeds": [], "versions": {}, "wall_time_seconds": 0.0}
+    archive.save(xr.Dataset({"offset": ((), value)}), root / "data" / "offset.nc", provenance=provenance)
+
+
 def write_book(root: Path) -> BookPaths:
     """Write the book's sources, with a copy of the part of geomem that needs no torch."""
     (root / "chapters").mkdir(parents=True)
@@ -176,5 +184,8 @@ def write_book(root: Path) -> BookPaths:
     (root / "geomem").mkdir()
     (root / "geomem" / "__init__.py").write_text('"""A copy of a part of the package."""\n\n__version__ = "0.1.0"\n')
     shutil.copy(ROOT / "geomem" / "errors.py", root / "geomem")
-    shutil.copytree(ROOT / "geomem" / "report", root / "geomem" / "report", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "geomem" / "report", root / "geomem" / "report", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    write_offset(root, 0.0)
     return BookPaths.of(root)

@@ -1,0 +1,56 @@
+"""``kill -9`` at random moments: what is there is whole, nothing goes on writing, and the next build completes."""
+
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from book.execute import stale_chapters
+from book.freshness import read_state, written_files
+from tests.book.conftest import book_command, book_options, run_book
+
+pytestmark = pytest.mark.pipeline
+QUICK = {"profile": "quick", "seed": 0}
+
+
+def pages(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")}
+
+
+def assert_whole(book, complete):
+    for slug in book.slugs():
+        state = read_state(book, slug)
+        if state is not None:
+            assert state["written"] == written_files(book.run(slug))
+    if book.html.exists():
+        assert pages(book.html) == complete
+
+
+# Fractions of the time that an undisturbed build takes; two tests, so that two processes share the work.
+@pytest.mark.parametrize("moments", np.random.default_rng(0).uniform(0.05, 1, (2, 5)).tolist())
+def test_killed_at_random_moments(book, timed_build, moments):
+    built, seconds = timed_build
+    complete = pages(built.html)
+    for round_, moment in enumerate(moments):
+        slug = book.slugs()[round_ % 2]  # one stale chapter to execute, and the site to render
+        book.chapter(slug).write_text(book.chapter(slug).read_text() + f"\nRound {round_}.\n")
+        process = subprocess.Popen(book_command(book.root, "build"), **book_options(), stdout=subprocess.DEVNULL)
+        time.sleep(moment * seconds)
+        if process.poll() is not None:  # it was faster than the first one
+            continue
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        _, left = psutil.wait_procs(children, timeout=5)
+        assert [p for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
+        assert_whole(book, complete)
+        done = run_book(book.root, "execute")  # the next run completes; the site follows below
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert set(stale_chapters(book, QUICK).values()) == {None}
+        assert_whole(book, complete)
+    assert run_book(book.root, "build").returncode == 0
+    assert pages(book.html) == complete
