@@ -11,7 +11,6 @@ principal axes, the manifold) is that of the pixels: dividing each pixel by its 
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -47,7 +46,7 @@ class Images:
     """License, or what is known of it."""
 
     @classmethod
-    def from_pixels(cls, name: str, pixels: np.ndarray, *, source: str, rights: str) -> Self:
+    def from_pixels(cls, name: str, pixels: np.ndarray, *, source: str, rights: str) -> "Images":
         """Return the images as centred points.
 
         Parameters

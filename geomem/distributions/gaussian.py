@@ -18,7 +18,6 @@ finite size; derived here.
 
 import math
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -86,7 +85,7 @@ class LinearManifold:
         self.basis = u
 
     @classmethod
-    def two_blocks(cls, variances: tuple[float, float], dims: tuple[int, int], *, ambient_dim: int) -> Self:
+    def two_blocks(cls, variances: tuple[float, float], dims: tuple[int, int], *, ambient_dim: int) -> "LinearManifold":
         r"""Return the law with ``dims[k]`` directions of variance ``variances[k]``.
 
         Parameters
@@ -114,7 +113,7 @@ class LinearManifold:
         return cls(sigma2.repeat_interleave(torch.tensor(dims)), ambient_dim=ambient_dim)
 
     @classmethod
-    def isotropic(cls, variance: float, dim: int, *, ambient_dim: int | None = None) -> Self:
+    def isotropic(cls, variance: float, dim: int, *, ambient_dim: int | None = None) -> "LinearManifold":
         r"""Return the law with ``dim`` directions of one variance, filling the space unless ``ambient_dim`` is given.
 
         Parameters

@@ -300,6 +300,7 @@ BAD_DATA = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("data", "message"), BAD_DATA.values(), ids=BAD_DATA.keys())
 def test_bad_data_are_refused(data: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -321,6 +322,7 @@ BAD_STATES = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("x", "t", "message"), BAD_STATES.values(), ids=BAD_STATES.keys())
 def test_bad_states_are_refused(x: torch.Tensor, t: object, message: str) -> None:
     law = Empirical(DATA)
@@ -338,6 +340,7 @@ def test_bad_states_are_refused(x: torch.Tensor, t: object, message: str) -> Non
             method(x, t)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_other_bad_arguments_are_refused() -> None:
     law, x = Empirical(DATA), torch.zeros(2, 5)
     for top in (0, 151):
