@@ -53,7 +53,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     """A page that may touch nothing but files; what it tried, and what went wrong in it, fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce")
+    context = browser.new_context(color_scheme="light", reduced_motion="reduce")
     requests, complaints = [], []
 
     def refuse(route):

@@ -21,6 +21,7 @@ MATH = r"""() => {
   return {
     missing: formulas.filter(f => !f.querySelector("mjx-container")).map(f => f.textContent),
     wrong: [...document.querySelectorAll("[data-mjx-error]")].map(e => e.getAttribute("data-mjx-error")),
+    undefined: [...document.querySelectorAll('mjx-assistive-mml mtext[mathcolor="red"]')].map(e => e.textContent),
     raw: prose.textContent.match(/\\\(.*|\\\[.*|\$\$.*/g) || [],
   };
 }"""
@@ -33,9 +34,10 @@ IMAGES = """() => [...document.querySelectorAll("article img")].map(image => ({
 }))"""
 
 OVERFLOW = """() => {
-  const root = document.documentElement;
-  const wide = [...document.querySelectorAll("article *")].filter(e => e.getBoundingClientRect().right > root.clientWidth + 1);
-  return {excess: root.scrollWidth - root.clientWidth, widest: wide.slice(0, 3).map(e => e.outerHTML.slice(0, 160))};
+  const {scrollWidth, clientWidth} = document.documentElement;
+  const right = element => element.getBoundingClientRect().right;
+  const wide = [...document.querySelectorAll("article *")].filter(element => right(element) > clientWidth + 1);
+  return {excess: scrollWidth - clientWidth, widest: wide.slice(0, 3).map(e => e.outerHTML.slice(0, 160))};
 }"""
 
 
@@ -45,14 +47,11 @@ def set_mode(page, mode):
 
 
 def severe_findings(page):
-    # Glyphs are hidden from assistive technology, which reads the formula's MathML, and are many.
     # Preloading style sheets would need requests that a page from disk may not make.
-    context = {"exclude": [["mjx-container > svg"]]}
-    response = AXE.run(page, context, {"resultTypes": ["violations"], "preload": False}).response
+    response = AXE.run(page, options={"resultTypes": ["violations"], "preload": False}).response
+    severe = [finding for finding in response["violations"] if finding["impact"] in SEVERE]
     return [
-        f"{finding['id']} ({finding['impact']}): {finding['help']}: {[node['html'][:160] for node in finding['nodes'][:3]]}"
-        for finding in response["violations"]
-        if finding["impact"] in SEVERE
+        f"{f['id']} ({f['impact']}): {f['help']}: {[node['html'][:160] for node in f['nodes'][:3]]}" for f in severe
     ]
 
 
