@@ -9,7 +9,8 @@ file                array                shape, uint8                     rights
 =================== ==================== ================================ =================================
 
 Nothing is downloaded, and nothing in the quick book needs these files. Each split is centred by its own mean
-and scale; for held-out states of the same law as the training set, use :meth:`Images.split` on one split.
+and scale; for held-out states of the same law as the training set, use
+:meth:`~geomem.datasets.images.Images.split` on one split.
 """
 
 import os
