@@ -77,7 +77,7 @@ def load(path: str | os.PathLike) -> xr.Dataset:
     DataNotFoundError
         If the file is not there.
     ArchiveError
-        If the checksum is missing or not that of the file.
+        If the checksum is missing or not that of the file, or the provenance is missing.
 
     Examples
     --------
@@ -100,6 +100,8 @@ def load(path: str | os.PathLike) -> xr.Dataset:
         )
     record_opened(path)
     dataset = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    if "provenance" not in dataset.attrs:
+        raise ArchiveError(f"{path} says nothing of its provenance; write archives with save()")
     return dataset.assign_attrs(provenance=json.loads(dataset.attrs["provenance"]))
 
 

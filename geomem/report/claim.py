@@ -15,7 +15,7 @@ the slug, invisibly, so that the prose reads it instead of repeating it.
 
 import math
 import re
-from typing import Literal
+from typing import Literal, SupportsFloat
 
 from geomem.errors import ClaimError
 from geomem.report._display import show
@@ -37,9 +37,9 @@ class Claimed(float):
 
 def claim(
     slug: str,
-    value: float,
-    low: float,
-    high: float,
+    value: SupportsFloat,
+    low: SupportsFloat,
+    high: SupportsFloat,
     sentence: str,
     *,
     basis: Literal["theory", "standard error", "published"],
@@ -104,7 +104,7 @@ def claim(
     return Claimed(value)
 
 
-def _number(slug: str, x: float) -> float:
+def _number(slug: str, x: SupportsFloat) -> float:
     """Return x as a float, or say that it is none."""
     try:
         return float(x)

@@ -28,7 +28,7 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -63,7 +63,7 @@ def publish(
     caption: str,
     alt: str,
     data: xr.Dataset,
-    seeds: Sequence[int],
+    seeds: Sequence[int | np.integer],
     tolerance: Tolerance = "deterministic",
 ) -> None:
     """Check a figure, write its files, display it once, and close it.
@@ -109,13 +109,15 @@ def publish(
         _check_unpublished(run, id, alt)
     check_dataset(data)
 
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # the layout is settled: all files show the same one
     svg = figure_to_svg(fig, salt=id, title=alt, dpi=DPI)
     png = io.BytesIO()
     fig.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
     _check_drawing(fig, svg)
     plt.close(fig)
 
-    hash_of_arrays = array_hash(data)
+    about = {"id": id, "caption": caption, "alt": alt, "array_hash": array_hash(data)}
     if run is not None:
         files = {
             "fig.svg": svg.encode(),
@@ -124,41 +126,35 @@ def publish(
             "data.nc": netcdf_bytes(data),
             "data.csv": tidy_csv(data).encode(),
         }
-        words = {"id": id, "caption": caption, "alt": alt}
-        record = words | {
+        hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
+        record = {
+            **about,
             "seeds": [int(seed) for seed in seeds],
             "tolerance": tolerance,
-            "array_hash": hash_of_arrays,
-            "files": {name: sha256(content).hexdigest() for name, content in files.items()},
+            "files": hashes,
+            "data_hash": hashes["data.nc"],
+            **_origin(),
         }
-        record["data_hash"] = record["files"]["data.nc"]
-        _write(run / "figures", id, files | {"record.json": json_text(record | _origin()).encode()})
-    width, height = (round(inches * DPI) for inches in fig.get_size_inches())
+        _write(run / "figures", id, files | {"record.json": json_text(record).encode()})
+    width, height = (round(inches * DPI / 2) for inches in fig.get_size_inches())  # two dots a pixel
     show(
         {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"{id}: {alt}"},
-        {
-            "geomem": {"id": id, "caption": caption, "alt": alt, "array_hash": hash_of_arrays},
-            "image/png": {"width": width // 2, "height": height // 2},
-        },
+        {"geomem": about, "image/png": {"width": width, "height": height}},
     )
 
 
 def _check_words(id: str, caption: str, alt: str) -> None:
     """Raise FigureError unless id, caption, and alt text can be published."""
     if not re.fullmatch(r"fig-[a-z0-9-]+", id):
-        raise FigureError(
-            f"got the id {id!r}, expected 'fig-' and then lower-case letters, digits, or hyphens"
-        )
+        raise FigureError(f"got the id {id!r}, expected 'fig-' and then lower-case letters, digits, or hyphens")
     for name, text in (("caption", caption), ("alt text", alt)):
         if not isinstance(text, str) or len(text.strip()) < MINIMUM_TEXT:
-            raise FigureError(
-                f"{id}: got the {name} {text!r}, expected at least {MINIMUM_TEXT} characters"
-            )
+            raise FigureError(f"{id}: got the {name} {text!r}, expected at least {MINIMUM_TEXT} characters")
     if _plain(alt) == _plain(caption):
         raise FigureError(f"{id}: the alt text repeats the caption; say there what can be seen")
 
 
-def _check_seeds(id: str, seeds: Sequence[int], tolerance: Tolerance) -> None:
+def _check_seeds(id: str, seeds: Sequence[int | np.integer], tolerance: Tolerance) -> None:
     """Raise FigureError unless seeds are integers and the tolerance is one of the three kinds."""
     if isinstance(seeds, str) or not all(isinstance(seed, int | np.integer) for seed in seeds):
         raise FigureError(f"{id}: got seeds {seeds!r}, expected a list of integers")
@@ -191,20 +187,19 @@ def _check_drawing(fig: Figure, svg: str) -> None:
                 "style.sequence(n), or, for a color scale, an image or rasterized=True"
             )
     pictures = AxesImage | QuadMesh
-    if fig.findobj(lambda a: a.get_rasterized() and not isinstance(a, pictures), include_self=True):
+    if fig.findobj(lambda a: a.get_rasterized() and not isinstance(a, pictures)):
         raise FigureError("only images and meshes may be rasterized: pixels have no dark variant")
-    for ax in fig.findobj(lambda artist: hasattr(artist, "xaxis")):
+    axes: list[Any] = fig.findobj(lambda artist: hasattr(artist, "xaxis"))  # insets and second axes too
+    for ax in axes:
         if not (ax.get_visible() and ax.axison):
             continue
         for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
-            shared = getattr(ax.get_figure(root=False), f"get_sup{name}label")()
-            numbered = axis.get_visible() and any(
-                label.get_visible() and label.get_text() for label in axis.get_ticklabels()
-            )
-            if numbered and not (axis.get_label_text().strip() or shared.strip()):
+            shared = getattr(ax.figure, f"get_sup{name}label")()
+            numbers = [label.get_text() for label in axis.get_ticklabels() if label.get_visible()]
+            if axis.get_visible() and any(numbers) and not (axis.get_label_text().strip() or shared.strip()):
                 raise FigureError(
-                    f"an axes (title {ax.get_title()!r}) has numbers but no label on its {name} "
-                    f"axis; call ax.set_{name}label, or ax.set_axis_off for a picture"
+                    f"a {name} axis with the numbers {' '.join(numbers)} has no label; call ax.set_{name}label, "
+                    "or ax.set_axis_off for a picture"
                 )
 
 

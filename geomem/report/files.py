@@ -25,9 +25,7 @@ def run_folder() -> Path | None:
 
     Examples
     --------
-    >>> os.environ.pop("GEOMEM_RUN", None) and None
-    >>> run_folder() is None
-    True
+    >>> run_folder()  # by hand
     """
     name = os.environ.get("GEOMEM_RUN")
     return Path(name) if name else None

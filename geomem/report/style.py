@@ -12,12 +12,12 @@ dark variant of a figure is its SVG with the colors exchanged. A color from outs
 exchanged and is therefore refused when the figure is published.
 """
 
-from cycler import cycler
-
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.collections import PolyCollection
+from numpy.typing import ArrayLike
 
 __all__ = [
     "CMAP",
@@ -58,9 +58,7 @@ DARK = {
 }
 SEQUENCE = ("#23a383", "#07898a", "#0f7084", "#04587c", "#033e7b", "#372056")
 DARK_SEQUENCE = ("#8a68b2", "#5b8dda", "#0fafe7", "#32cbdf", "#78e3d2", "#bdf5ca")
-LIGHT_TO_DARK = {COLORS[name]: DARK[name] for name in COLORS} | dict(
-    zip(SEQUENCE, DARK_SEQUENCE, strict=True)
-)
+LIGHT_TO_DARK = {COLORS[name]: DARK[name] for name in COLORS} | dict(zip(SEQUENCE, DARK_SEQUENCE, strict=True))
 
 CURVES = ("blue", "orange", "green", "red", "purple", "gray")
 LINESTYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
@@ -90,9 +88,7 @@ def use() -> None:
             "axes.facecolor": paper,
             "axes.grid": True,
             "axes.labelcolor": ink,
-            "axes.prop_cycle": cycler(
-                color=[COLORS[name] for name in CURVES], linestyle=LINESTYLES
-            ),
+            "axes.prop_cycle": cycler(color=[COLORS[name] for name in CURVES], linestyle=LINESTYLES),
             "axes.spines.right": False,
             "axes.spines.top": False,
             "axes.titlecolor": ink,
@@ -171,12 +167,12 @@ def sequence(n: int) -> list[str]:
 
 def band(
     ax: Axes,
-    x: np.ndarray,
-    lo: np.ndarray,
-    hi: np.ndarray,
+    x: ArrayLike,
+    lo: ArrayLike,
+    hi: ArrayLike,
     color: str,
     label: str | None = None,
-) -> FillBetweenPolyCollection:
+) -> PolyCollection:
     """Draw the region between two curves and return it.
 
     Parameters
@@ -195,6 +191,4 @@ def band(
     >>> from matplotlib.figure import Figure
     >>> _ = band(Figure().subplots(), [0, 1], [0, 0], [1, 2], "blue")
     """
-    return ax.fill_between(
-        x, lo, hi, color=COLORS.get(color, color), alpha=0.25, linewidth=0, label=label
-    )
+    return ax.fill_between(x, lo, hi, color=COLORS.get(color, color), alpha=0.25, linewidth=0, label=label)

@@ -26,7 +26,7 @@ PAINTS = ("fill", "stroke", "stop-color", "color")
 SHAPES = {f"{{{SVG}}}{name}" for name in ("path", "use", "rect", "circle", "polygon", "text")}
 
 
-def figure_to_svg(fig: Figure, *, salt: str, title: str, dpi: float) -> str:
+def figure_to_svg(fig: Figure, *, salt: str, title: str, dpi: int) -> str:
     """Return the figure as SVG text, byte-stable, with letters as outlines.
 
     Parameters
@@ -50,7 +50,8 @@ def figure_to_svg(fig: Figure, *, salt: str, title: str, dpi: float) -> str:
     with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "path"}):
         fig.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None})
     root = ElementTree.fromstring(stream.getvalue())
-    root.remove(root.find(f"{{{SVG}}}metadata"))  # the drawing program and its address
+    for metadata in root.findall(f"{{{SVG}}}metadata"):  # the drawing program and its address
+        root.remove(metadata)
     root.set("role", "img")
     root.insert(0, ElementTree.Element(f"{{{SVG}}}title"))
     root[0].text = title
@@ -97,18 +98,16 @@ def exchange_colors(svg: str, exchange: Mapping[str, str]) -> str:
     """
     root = ElementTree.fromstring(svg)
     for element in root.iter():
-        for attribute in set(element.keys()) & {"style", *PAINTS}:
-            value = re.sub(r"#[0-9a-f]{6}\b", lambda m: exchange[m[0]], element.get(attribute))
-            element.set(attribute, value)
+        for attribute in set(element.attrib) & {"style", *PAINTS}:
+            value = element.attrib[attribute]
+            element.set(attribute, re.sub(r"#[0-9a-f]{6}\b", lambda m: exchange[m[0]], value))
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _paint(element: ElementTree.Element) -> dict[str, str]:
     """Return the paints that an element states itself, as attributes or in its style."""
-    style = dict(
-        tuple(part.strip() for part in rule.split(":", 1))
-        for rule in element.get("style", "").split(";")
-        if ":" in rule
-    )
-    stated = {name: element.get(name) for name in PAINTS if name in element.keys()} | style
+    rules = (rule.partition(":") for rule in element.get("style", "").split(";"))
+    stated = element.attrib | {name.strip(): value.strip() for name, _, value in rules}
+    if stated.get("fill-opacity") == "0":
+        stated.setdefault("fill", "none")  # a hollow marker
     return {name: stated[name] for name in PAINTS if name in stated}
