@@ -26,7 +26,9 @@ def write_api_pages(stage: Path, package: Path) -> None:
     folder.mkdir(exist_ok=True)
     modules = public_modules(package)
     for name in modules:
-        text = f"---\norphan: true\n---\n# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
+        # What a package passes on from its modules is described there, once.
+        members = "" if package.parent.joinpath(*name.split(".")).is_dir() else "\n   :members:"
+        text = f"---\norphan: true\n---\n# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}{members}\n```\n"
         (folder / f"{name}.md").write_text(text, "utf-8")
     rows = "\n".join(f"* {{doc}}`{name} <{name}>`: {line}" for name, line in modules.items())
     (folder / "index.md").write_text(f"# The package, module by module\n\n{rows}\n", "utf-8")

@@ -23,9 +23,10 @@ def print_costs(paths: BookPaths, console: Console) -> None:
 
 
 def _print(paths: BookPaths, reasons: dict[str, str | None], console: Console) -> None:
-    table = Table("chapter", "state", box=None)
+    table = Table("chapter", box=None)
     for heading in ("wall time", "process time", "budget", "peak memory"):
         table.add_column(heading, justify="right")
+    table.add_column("state")
     notes = []
     for slug, reason in reasons.items():
         state = read_state(paths, slug)
@@ -38,7 +39,7 @@ def _print(paths: BookPaths, reasons: dict[str, str | None], console: Console) -
                 f"{state['peak_mib']} MiB",
             )
             notes += state["notes"]
-        table.add_row(slug, f"[red]stale: {reason}" if reason else "[green]fresh", *costs)
+        table.add_row(slug, *costs, f"[red]stale: {reason}" if reason else "[green]fresh")
     console.print(table)
     for note in notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
