@@ -32,7 +32,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from geomem._typing import Float
@@ -49,11 +48,13 @@ __all__ = [
     "to_variance_exploding",
 ]
 
+Real = float | int | np.ndarray
+"""One number, or an array of them."""
 Values = np.ndarray | np.float64
 """float64, of the shape of the argument."""
 
 
-def _in_range(value: ArrayLike, name: str, low: float, high: float) -> Values:
+def _in_range(value: Real, name: str, low: float, high: float) -> Values:
     """Return ``value`` in float64, or raise if any of it is outside [low, high]."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
@@ -100,19 +101,19 @@ class VarianceExploding:
         if not (self.sigma_min > 0 and self.ratio > 1):
             raise InputError(f"got sigma_min = {self.sigma_min}, ratio = {self.ratio}, expected > 0 and > 1")
 
-    def signal(self, tau: ArrayLike) -> Values:
+    def signal(self, tau: Real) -> Values:
         r"""Return :math:`a = 1`, of the shape of ``tau``."""
         return np.ones_like(_in_range(tau, "tau", -10, 10))[()]
 
-    def noise(self, tau: ArrayLike) -> Values:
+    def noise(self, tau: Real) -> Values:
         r"""Return :math:`b = \sigma_{\min} r^\tau`."""
         return self.sigma_min * np.power(self.ratio, _in_range(tau, "tau", -10, 10))
 
-    def variance(self, tau: ArrayLike) -> Values:
+    def variance(self, tau: Real) -> Values:
         r"""Return :math:`t = \sigma_{\min}^2 r^{2\tau}`."""
         return self.noise(tau) ** 2
 
-    def time(self, t: ArrayLike) -> Values:
+    def time(self, t: Real) -> Values:
         r"""Return :math:`\tau = \ln(\sqrt t/\sigma_{\min}) / \ln r`."""
         return np.log(np.sqrt(_in_range(t, "t", 1e-150, _LARGEST)) / self.sigma_min) / np.log(self.ratio)
 
@@ -133,21 +134,21 @@ class OrnsteinUhlenbeck:
     1.000000000000 5e-13
     """
 
-    def signal(self, tau: ArrayLike) -> Values:
+    def signal(self, tau: Real) -> Values:
         r"""Return :math:`a = e^{-\tau}`."""
         return np.exp(-_in_range(tau, "tau", 0, 150))
 
-    def noise(self, tau: ArrayLike) -> Values:
+    def noise(self, tau: Real) -> Values:
         r"""Return :math:`b = \sqrt{1 - e^{-2\tau}}`."""
         return np.sqrt(-np.expm1(-2 * _in_range(tau, "tau", 0, 150)))
 
-    def variance(self, tau: ArrayLike) -> Values:
+    def variance(self, tau: Real) -> Values:
         r"""Return :math:`t = e^{2\tau} - 1`."""
         return np.expm1(2 * _in_range(tau, "tau", 0, 150))
 
-    def time(self, t: ArrayLike) -> Values:
+    def time(self, t: Real) -> Values:
         r"""Return :math:`\tau = \tfrac12 \ln(1 + t)`."""
-        return 0.5 * np.log1p(_in_range(t, "t", 0, 1e130))
+        return 0.5 * np.log1p(_in_range(t, "t", 0, np.expm1(300.0)))
 
 
 @dataclass(frozen=True)
@@ -183,24 +184,24 @@ class VariancePreserving:
                 f"got beta_min = {self.beta_min}, beta_max = {self.beta_max}, expected 0 < beta_min <= beta_max < 600"
             )
 
-    def _rate_integral(self, tau: ArrayLike) -> Values:
+    def _rate_integral(self, tau: Real) -> Values:
         r""":math:`B(\tau) = \beta_{\min}\tau + \tfrac12(\beta_{\max} - \beta_{\min})\tau^2`."""
         tau = _in_range(tau, "tau", 0, 1)
         return tau * (self.beta_min + 0.5 * (self.beta_max - self.beta_min) * tau)
 
-    def signal(self, tau: ArrayLike) -> Values:
+    def signal(self, tau: Real) -> Values:
         r"""Return :math:`a = e^{-B/2}`."""
         return np.exp(-0.5 * self._rate_integral(tau))
 
-    def noise(self, tau: ArrayLike) -> Values:
+    def noise(self, tau: Real) -> Values:
         r"""Return :math:`b = \sqrt{1 - e^{-B}}`."""
         return np.sqrt(-np.expm1(-self._rate_integral(tau)))
 
-    def variance(self, tau: ArrayLike) -> Values:
+    def variance(self, tau: Real) -> Values:
         r"""Return :math:`t = e^{B} - 1`."""
         return np.expm1(self._rate_integral(tau))
 
-    def time(self, t: ArrayLike) -> Values:
+    def time(self, t: Real) -> Values:
         r"""Return the root :math:`\tau` of :math:`B(\tau) = \ln(1 + t)`."""
         b = np.log1p(_in_range(t, "t", 0, float(self.variance(1.0))))
         # The usual root of the quadratic subtracts equal numbers at small t; this form of it does not.
@@ -253,20 +254,20 @@ class DDPM:
         betas = np.linspace(self.beta_first, self.beta_last, self.steps)
         return np.log(np.expm1(-np.cumsum(np.log1p(-betas))))
 
-    def signal(self, tau: ArrayLike) -> Values:
+    def signal(self, tau: Real) -> Values:
         r"""Return :math:`a = \sqrt{\bar\alpha} = (1 + t)^{-1/2}`."""
         return 1 / np.sqrt(1 + self.variance(tau))
 
-    def noise(self, tau: ArrayLike) -> Values:
+    def noise(self, tau: Real) -> Values:
         r"""Return :math:`b = \sqrt{1 - \bar\alpha} = (1 + 1/t)^{-1/2}`."""
         return 1 / np.sqrt(1 + 1 / self.variance(tau))
 
-    def variance(self, tau: ArrayLike) -> Values:
+    def variance(self, tau: Real) -> Values:
         r"""Return :math:`t = 1/\bar\alpha - 1` at index ``tau`` in [0, steps - 1]."""
         index = _in_range(tau, "tau", 0, self.steps - 1)
         return np.exp(np.interp(index, np.arange(self.steps), self._log_variances))
 
-    def time(self, t: ArrayLike) -> Values:
+    def time(self, t: Real) -> Values:
         r"""Return the (fractional) index whose variance is ``t``."""
         low, high = np.exp(self._log_variances[[0, -1]])
         t = _in_range(t, "t", low * (1 - 1e-12), high * (1 + 1e-12))
@@ -290,20 +291,20 @@ class SquareRoot:
     0.562500000000 1e-10
     """
 
-    def signal(self, tau: ArrayLike) -> Values:
+    def signal(self, tau: Real) -> Values:
         r"""Return :math:`a = \sqrt{(1-\tau)(1+\tau)}`."""
         tau = _in_range(tau, "tau", 0, np.nextafter(1, 0))
         return np.sqrt((1 - tau) * (1 + tau))
 
-    def noise(self, tau: ArrayLike) -> Values:
+    def noise(self, tau: Real) -> Values:
         r"""Return :math:`b = \tau`."""
         return _in_range(tau, "tau", 0, np.nextafter(1, 0))
 
-    def variance(self, tau: ArrayLike) -> Values:
+    def variance(self, tau: Real) -> Values:
         r"""Return :math:`t = \tau^2/(1 - \tau^2)`."""
         return (self.noise(tau) / self.signal(tau)) ** 2
 
-    def time(self, t: ArrayLike) -> Values:
+    def time(self, t: Real) -> Values:
         r"""Return :math:`\tau = \sqrt{t/(1 + t)}`."""
         t = _in_range(t, "t", 0, 1e15)
         return np.sqrt(t / (1 + t))

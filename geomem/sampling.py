@@ -34,7 +34,7 @@ from geomem.errors import InputError
 __all__ = ["exact_reverse", "log_times", "probability_flow", "reverse_sde"]
 
 
-def log_times(t_max: float, t_min: float, steps: int) -> Float[Tensor, " steps+1"]:
+def log_times(t_max: float, t_min: float, steps: int) -> Float[Tensor, " times"]:
     r"""Return ``steps + 1`` variances falling geometrically from ``t_max`` to ``t_min``, float64.
 
     Parameters
@@ -67,11 +67,11 @@ def log_times(t_max: float, t_min: float, steps: int) -> Float[Tensor, " steps+1
 def reverse_sde(
     score: Score,
     x: Float[Tensor, "batch d"],
-    times: Float[Tensor, " steps+1"],
+    times: Float[Tensor, " times"],
     generator: torch.Generator,
     *,
     trajectory: bool = False,
-) -> Float[Tensor, "batch d"] | Float[Tensor, "steps+1 batch d"]:
+) -> Float[Tensor, "batch d"] | Float[Tensor, "times batch d"]:
     r"""Return states at ``times[-1]`` by the bridge step to the posterior mean.
 
     .. math:: x' = D + \frac{t'}{t}(x - D) + \sqrt{\frac{t'(t-t')}{t}}\,\varepsilon .
@@ -116,8 +116,8 @@ def reverse_sde(
 
 
 def probability_flow(
-    score: Score, x: Float[Tensor, "batch d"], times: Float[Tensor, " steps+1"], *, trajectory: bool = False
-) -> Float[Tensor, "batch d"] | Float[Tensor, "steps+1 batch d"]:
+    score: Score, x: Float[Tensor, "batch d"], times: Float[Tensor, " times"], *, trajectory: bool = False
+) -> Float[Tensor, "batch d"] | Float[Tensor, "times batch d"]:
     r"""Return states at ``times[-1]`` by Heun's method for :math:`\mathrm dx/\mathrm d\sigma = (x - D)/\sigma`.
 
     Parameters
@@ -166,11 +166,11 @@ def probability_flow(
 def exact_reverse(
     empirical: Empirical,
     x: Float[Tensor, "batch d"],
-    times: Float[Tensor, " steps+1"],
+    times: Float[Tensor, " times"],
     generator: torch.Generator,
     *,
     trajectory: bool = False,
-) -> Float[Tensor, "batch d"] | Float[Tensor, "steps+1 batch d"]:
+) -> Float[Tensor, "batch d"] | Float[Tensor, "times batch d"]:
     r"""Return states at ``times[-1]`` of the exact reverse process of an empirical law.
 
     Each step draws a data point :math:`y^\mu` with probability :math:`w_\mu(x, t)` and bridges to it:
@@ -231,7 +231,7 @@ def _bridge(
 
 def _run(
     step: Callable[[Tensor, float, float], Tensor], x: Float[Tensor, "batch d"], times: Tensor, trajectory: bool
-) -> Float[Tensor, "batch d"] | Float[Tensor, "steps+1 batch d"]:
+) -> Float[Tensor, "batch d"] | Float[Tensor, "times batch d"]:
     """Return the last state, or all of them, after checking states and grid."""
     check_states(x)
     grid = torch.as_tensor(times, dtype=torch.float64)

@@ -14,7 +14,8 @@ import torch
 
 if not os.environ.get("GEOMEM_NO_TYPECHECK"):
     assert "geomem" not in sys.modules, "geomem was imported before its type checks could be installed"
-    jaxtyping.install_import_hook("geomem", "beartype.beartype")
+    # As for static checkers, an int is accepted where a float is asked for.
+    jaxtyping.install_import_hook("geomem", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("geomem", derandomize=True, deadline=None, database=None)

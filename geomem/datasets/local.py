@@ -114,5 +114,6 @@ def _read(name: str, key: str, image_shape: tuple[int, ...]) -> np.ndarray:
             raise DataNotFoundError(f"got {name} with arrays {sorted(arrays)}, expected {key!r}")
         images = arrays[key]
     if images.dtype != np.uint8 or images.shape[1:] != image_shape:
-        raise InputError(f"got {key!r} of {name} as {images.dtype} {images.shape}, expected uint8 (n, *{image_shape})")
+        expected = ", ".join(["n", *map(str, image_shape)])
+        raise InputError(f"got {key!r} of {name} as {images.dtype} {images.shape}, expected uint8 ({expected})")
     return images / 255

@@ -210,7 +210,6 @@ class GaussianMixture:
         if vector.shape != state.shape:
             raise InputError(f"got v of shape {tuple(v.shape)}, expected one vector per state, {tuple(x.shape)}")
         r, g = log_joint.softmax(1), self.variances / total
-        # Measured from the state, so that a common offset of means and states costs no digits.
         shifted = vector @ self.means.T - (vector * state).sum(1, keepdim=True)  # (mu_k - x) . v
         along = (1 - g) * shifted  # (m_k - x) . v
         c = along - (r * along).sum(1, keepdim=True)  # (m_k - D) . v; sums to zero under r
