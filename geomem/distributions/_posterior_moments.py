@@ -34,7 +34,7 @@ class Term(NamedTuple):
     """One sum over the data: its summand, its value at the reference, and the power of the weight in it."""
 
     summand: Callable[[Tensor, Tensor], Tensor]
-    """Maps weights (batch, n) and centred points (n, d) to the block's share (batch, 1) or (batch, d)."""
+    """Maps weights (batch, n) and centered points (n, d) to the block's share (batch, 1) or (batch, d)."""
     at_reference: float = 0.0
     power: int = 1
 
@@ -45,13 +45,13 @@ SQUARED_MASS = Term(lambda e, y: e.square().sum(1, keepdim=True), at_reference=1
 
 def displacement(form: Form) -> Term:
     r"""Return the sum of :math:`e^{\ell_n} (y_n - o)`, shape (batch, d)."""
-    o = form.reference - form.points.mean
+    o = form.reference - form.points.center
     return Term(lambda e, y: e @ y - e.sum(1, keepdim=True) * o)
 
 
 def tilted_displacement(form: Form, v: Float[Tensor, "batch d"]) -> Term:
     r"""Return the sum of :math:`e^{\ell_n} (y_n - o)\,(y_n - o)\cdot v`, shape (batch, d)."""
-    o = form.reference - form.points.mean
+    o = form.reference - form.points.center
     along = (o * v).sum(1, keepdim=True)
     linear = displacement(form).summand
     return Term(lambda e, y: linear(e * (v @ y.T - along), y))
@@ -67,14 +67,14 @@ def softmax_sums(form: Form, *terms: Term) -> tuple[Tensor, ...]:
     shift = torch.full_like(form.t, 0.0 if form.mass else lowest)
     no_weight, no_point = form.x.new_zeros(len(form.x), 0), form.x.new_zeros(0, form.x.shape[1])
     sums = [form.mass * term.at_reference + term.summand(no_weight, no_point) for term in terms]
-    for _, centred, logits in form.blocks():
+    for _, centered, logits in form.blocks():
         peak = logits.detach().amax(1, keepdim=True)
         if (peak < shift - CUTOFF).all():
             continue
         raised = torch.maximum(shift, peak)
         decay = (shift - raised).exp()
         e = (logits - raised).exp_()
-        sums = [decay**term.power * total + term.summand(e, centred) for term, total in zip(terms, sums, strict=True)]
+        sums = [decay**term.power * total + term.summand(e, centered) for term, total in zip(terms, sums, strict=True)]
         shift = raised
     return shift, *sums
 

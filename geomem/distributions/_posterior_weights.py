@@ -7,11 +7,11 @@ For states :math:`x` (a batch of them), data :math:`y_1, \dots, y_N` and any ref
    \ell_n = \frac{\|x - o\|^2 - \|x - y_n\|^2}{2t}
           = \frac{1}{t}\,(y_n - o)\cdot\Bigl(x - \frac{o + y_n}{2}\Bigr), \qquad w_n \propto e^{\ell_n}.
 
-**Product form**, :math:`o` the data mean: a query :math:`[x - o,\, 1]/t` times a key
-:math:`[y_n - o,\, -\tfrac12\|y_n - o\|^2]`, one matrix product for a block of points. Summing :math:`n` products in
-any order, fused or not, errs by at most :math:`\gamma_n = nu/(1 - nu)` times the sum of absolute values,
-:math:`u = 2^{-53}` (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1). Counting one rounding
-each for the two centrings, the division by :math:`t`, and the :math:`d + 1` terms, and with
+**Product form**, :math:`o` a center of the data: :math:`[(x - o)\cdot(y_n - o) - \tfrac12\|y_n - o\|^2]/t`, one matrix
+product for a block of points. Summing :math:`n` products in any order, fused or not, errs by at most
+:math:`\gamma_n = nu/(1 - nu)` times the sum of absolute values, :math:`u = 2^{-53}` (Higham 2002, Accuracy and
+Stability of Numerical Algorithms, section 3.1). Counting one rounding each for taking :math:`o` from :math:`x` and
+from :math:`y`, for the division by :math:`t`, and for the last difference, :math:`d` for the product, and with
 :math:`R = \max_n \|y_n - o\|`, every logit errs by at most (derived here)
 
 .. math:: \beta(x, t) = (d + 4)\,u\,\frac{R\,(\|x - o\| + R)}{t}.
@@ -60,7 +60,10 @@ QUERIES = 256
 
 
 class Points:
-    """The data, never copied: float64 blocks around their mean, made as they are asked for.
+    """The data, never copied: float64 blocks around a center, made as they are asked for.
+
+    The center is zero, which leaves float64 blocks as they are, unless the mean is further from it than the points
+    are from the mean (root mean square): an offset would enlarge the rounding bound.
 
     Parameters
     ----------
@@ -89,26 +92,29 @@ class Points:
         blocks = self.data.split(size)
         if not all(torch.isfinite(block).all() for block in blocks):
             raise InputError("got NaN or infinity among the data, expected finite numbers; drop those points")
-        self.mean = sum(block.double().sum(0) for block in blocks) / len(data)
-        self.half_norms = self.mean.new_empty(len(data))
+        mean = sum(block.double().sum(0) for block in blocks) / len(data)
+        mean_square = sum(block.double().square().sum() for block in blocks) / len(data)
+        self.offset = bool(2 * mean.square().sum() > mean_square)
+        self.center = mean if self.offset else torch.zeros_like(mean)
+        self.half_norms = mean.new_empty(len(data))
         for block, half_norms in zip(blocks, self.half_norms.split(size), strict=True):
-            torch.sum((block - self.mean).square() / 2, dim=1, out=half_norms)
+            torch.sum(self.centered(block).square() / 2, dim=1, out=half_norms)
         self.radius = (2 * self.half_norms.max()).sqrt()
 
+    def centered(self, points: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Return points in float64 relative to the center; a view where nothing has to be done."""
+        return points.double() - self.center if self.offset else points.double()
+
     def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:  # noqa: F821
-        """Return the named points in float64, not centred."""
+        """Return the named points in float64, not centered."""
         return self.data[indices].double()
 
-    def keys(self, queries: int) -> Iterator[tuple[int, Float[Tensor, "n d1"]]]:
-        r"""Yield the first index and the keys :math:`[y_n - o, -\|y_n - o\|^2/2]` of each block."""
-        d = self.data.shape[1]
-        n = max(1, self.block_elements // max(queries, d + 1))
+    def blocks(self, queries: int) -> Iterator[tuple[int, Float[Tensor, "n d"], Float[Tensor, "n"]]]:  # noqa: F821
+        """Yield first index, centered points, and half their squared norms, for so many queries at a time."""
+        n = max(1, self.block_elements // max(queries, self.data.shape[1]))
         for first in range(0, len(self.data), n):
-            block, half_norms = self.data[first : first + n], self.half_norms[first : first + n]
-            keys = self.mean.new_empty(len(block), d + 1)
-            torch.sub(block, self.mean, out=keys[:, :d])
-            torch.neg(half_norms, out=keys[:, d])
-            yield first, keys
+            rows = slice(first, first + n)
+            yield first, self.centered(self.data[rows]), self.half_norms[rows]
 
 
 def rounding_bound(
@@ -116,11 +122,11 @@ def rounding_bound(
 ) -> Float[Tensor, "batch"]:  # noqa: F821
     r"""Return :math:`\beta(x, t)`, the bound on the error of every product-form logit, shape (batch,)."""
     radius = points.radius
-    return (x.shape[1] + 4) * UNIT_ROUNDOFF * radius * ((x - points.mean).norm(dim=1) + radius) / t
+    return (x.shape[1] + 4) * UNIT_ROUNDOFF * radius * ((x - points.center).norm(dim=1) + radius) / t
 
 
 class ProductForm:
-    """Logits by matrix products; the reference is the data mean, which is no data point and has no weight."""
+    """Logits by matrix products; the reference is the center, which is no data point and has no weight."""
 
     mass = 0.0
 
@@ -128,13 +134,13 @@ class ProductForm:
         self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
     ) -> None:
         self.points, self.x, self.t = points, x, t[:, None]
-        self.reference = points.mean.expand_as(x)
+        self.reference = points.center.expand_as(x)
 
     def blocks(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield first index, centred points (n, d), and logits (batch, n) of each block."""
-        query = torch.cat([self.x - self.reference, torch.ones_like(self.t)], 1) / self.t
-        for first, keys in self.points.keys(len(self.x)):
-            yield first, keys[:, :-1], query @ keys.T
+        """Yield first index, centered points (n, d), and logits (batch, n) of each block."""
+        query = (self.x - self.reference) / self.t
+        for first, centered, half_norms in self.points.blocks(len(self.x)):
+            yield first, centered, (query @ centered.T).addcmul_(half_norms, 1 / self.t, value=-1)
 
     def reference_logits(self) -> tuple[Tensor, Tensor]:
         """Return logit and index of the reference where it is a data point: here none, shape (batch, 0)."""
@@ -166,15 +172,15 @@ class DifferenceForm:
         self.reference = points.at(self.nearest[:, 0])
 
     def blocks(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield first index, centred points (n, d), and logits (batch, n) of each block."""
-        for first, centred, screened in self.screen.blocks():
+        """Yield first index, centered points (n, d), and logits (batch, n) of each block."""
+        for first, centered, screened in self.screen.blocks():
             logits = screened - self.best
             state, point = torch.nonzero(screened.detach() >= self.floor, as_tuple=True)
             logits[state, point] = self.differences(state, first + point)
             own = self.nearest[:, 0] - first
-            here = torch.nonzero((own >= 0) & (own < len(centred)))[:, 0]
+            here = torch.nonzero((own >= 0) & (own < len(centered)))[:, 0]
             logits[here, own[here]] = -torch.inf
-            yield first, centred, logits
+            yield first, centered, logits
 
     def differences(self, state: Int[Tensor, "pairs"], point: Int[Tensor, "pairs"]) -> Float[Tensor, "pairs"]:  # noqa: F821
         """Return the logits of (state, point) pairs in difference form."""

@@ -40,15 +40,17 @@ def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 DATA = normal(150, 5) * torch.tensor([2.0, 1.0, 1.0, 0.5, 0.1], dtype=F64) + 1.0
 
 
+@pytest.mark.parametrize("offset", [0.0, 50.0], ids=["near zero", "offset"])
 @pytest.mark.parametrize("t", TIMES)
-def test_observables_equal_their_definitions(form: str, t: float) -> None:
-    x, v = noisy_points(DATA, 40, t), normal(40, 5, seed=2)
-    law = Empirical(DATA, block_elements=2000)
-    w = dense_weights(DATA, x, t)
-    mean = w @ DATA
-    centred = DATA - mean[:, None]
-    covariance = torch.einsum("bn,bni,bnj->bij", w, centred, centred)
-    log_density = (-(x[:, None] - DATA).square().sum(2) / (2 * t)).logsumexp(1) - math.log(150) - 2.5 * math.log(
+def test_observables_equal_their_definitions(form: str, t: float, offset: float) -> None:
+    data = DATA + offset
+    x, v = noisy_points(data, 40, t), normal(40, 5, seed=2)
+    law = Empirical(data, block_elements=2000)
+    w = dense_weights(data, x, t)
+    mean = w @ data
+    centered = data - mean[:, None]
+    covariance = torch.einsum("bn,bni,bnj->bij", w, centered, centered)
+    log_density = (-(x[:, None] - data).square().sum(2) / (2 * t)).logsumexp(1) - math.log(150) - 2.5 * math.log(
         2 * math.pi * t
     )
     close = {"rtol": 1e-10, "atol": 1e-11}
@@ -113,8 +115,8 @@ def test_large_t_is_a_gaussian_around_the_mean() -> None:
     t = 1e7
     x = noisy_points(DATA, 10, t)
     law, mean = Empirical(DATA), DATA.mean(0)
-    centred = DATA - mean
-    covariance = centred.T @ centred / 150
+    centered = DATA - mean
+    covariance = centered.T @ centered / 150
     first_order = (x - mean) @ covariance / t
     # The next term is a third cumulant times |x|^2/t^2 = O(d/t).
     torch.testing.assert_close(law.denoise(x, t), mean + first_order, rtol=0, atol=1e-4)
@@ -301,6 +303,7 @@ BAD_DATA = {
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("data", "message"), BAD_DATA.values(), ids=BAD_DATA.keys())
 def test_bad_data_are_refused(data: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -323,6 +326,7 @@ BAD_STATES = {
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("x", "t", "message"), BAD_STATES.values(), ids=BAD_STATES.keys())
 def test_bad_states_are_refused(x: torch.Tensor, t: object, message: str) -> None:
     law = Empirical(DATA)
@@ -340,6 +344,7 @@ def test_bad_states_are_refused(x: torch.Tensor, t: object, message: str) -> Non
             method(x, t)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.usefixtures("unchecked")
 def test_other_bad_arguments_are_refused() -> None:
     law, x = Empirical(DATA), torch.zeros(2, 5)
