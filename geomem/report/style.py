@@ -19,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from numpy.typing import ArrayLike
 
+from geomem.errors import InputError
+
 __all__ = [
     "CMAP",
     "COLORS",
@@ -152,7 +154,7 @@ def sequence(n: int) -> list[str]:
 
     Raises
     ------
-    ValueError
+    InputError
         If n is not between 1 and the length of :data:`SEQUENCE`.
 
     Examples
@@ -161,7 +163,7 @@ def sequence(n: int) -> list[str]:
     True
     """
     if not 1 <= n <= len(SEQUENCE):
-        raise ValueError(f"got n = {n} shades, expected 1 to {len(SEQUENCE)}; draw fewer curves")
+        raise InputError(f"got n = {n} shades, expected 1 to {len(SEQUENCE)}; draw fewer curves")
     return [SEQUENCE[round(k)] for k in np.linspace(len(SEQUENCE) - 1, 0, n)[::-1]]
 
 

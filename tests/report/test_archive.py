@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_a_missing_checksum_or_file_is_named(saved):
         archive.load(saved)
 
 
-@pytest.mark.parametrize("key", archive.PROVENANCE)
+@pytest.mark.parametrize("key", sorted(PROVENANCE))
 def test_provenance_is_complete(tmp_path, data, key):
     incomplete = {name: value for name, value in PROVENANCE.items() if name != key}
     with pytest.raises(ArchiveError, match=f"lacks {key}"):
@@ -94,6 +95,16 @@ def test_the_file_must_say_where_it_came_from(tmp_path, data):
     Path(f"{path}.sha256").write_text(f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
     with pytest.raises(ArchiveError, match="says nothing of its provenance"):
         archive.load(path)
+
+
+def test_a_failed_save_keeps_the_old_file(saved, data, monkeypatch):
+    def refusing(source, target):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(os, "replace", refusing)
+    with pytest.raises(OSError, match="disk is full"):
+        archive.save(data + 1, saved, provenance=PROVENANCE)
+    xr.testing.assert_equal(archive.load(saved), data)
 
 
 def test_what_is_parsed_is_what_was_compared(saved, monkeypatch):

@@ -107,6 +107,8 @@ def test_netcdf_is_byte_stable_and_keeps_labels():
     content = netcdf_bytes(data)
     assert content == netcdf_bytes(data.copy(deep=True)) == netcdf_bytes(read(content))
     xr.testing.assert_identical(read(content), data)
+    data.v.encoding = {"dtype": "float32", "zlib": True}  # how it was stored elsewhere
+    assert netcdf_bytes(data) == content
 
 
 def test_tables_of_different_dimensions_do_not_multiply():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 
 from geomem.errors import ClaimError
 from geomem.report.claim import BASES, claim
@@ -62,6 +63,12 @@ def test_a_claim_holds_exactly_on_its_closed_interval(value, a, b):
     else:
         with pytest.raises(ClaimError, match="fails"):
             claim("interval", value, low, high, SENTENCE, basis="theory")
+
+
+def test_a_claim_at_the_end_of_a_cell_is_not_echoed():
+    value = claim("a-claim", 0.5, 0, 1, SENTENCE, basis="theory")
+    assert DisplayFormatter().format(value) == ({}, {})
+    assert type(value + 1) is float  # what is computed from it is
 
 
 def test_both_ends_belong_to_the_interval():

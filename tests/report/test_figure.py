@@ -1,4 +1,5 @@
 import json
+import os
 import platform
 import re
 import subprocess
@@ -328,6 +329,21 @@ def test_the_usual_plots_stay_within_the_style(data):
     for ax in axes.flat:
         ax.set(xlabel="abscissa", ylabel="ordinate", title="title")
     put(data, fig)
+
+
+@pytest.mark.parametrize("refused", sorted(FILES))
+def test_the_folder_appears_at_once_or_never(run, data, monkeypatch, refused):
+    replace = os.replace
+
+    def refusing(source, target):
+        if Path(target).name == refused:
+            raise OSError("the disk is full")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+    with pytest.raises(OSError, match="disk is full"):
+        put(data)
+    assert not (run / "figures" / "fig-square").exists()
 
 
 def test_what_an_interrupted_run_left_is_removed(run, data):

@@ -8,6 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import same_color, to_rgb
 
+from geomem.errors import InputError
 from geomem.report import style
 from geomem.report.style import COLORS, CURVES, DARK, DARK_SEQUENCE, LIGHT_TO_DARK, SEQUENCE
 
@@ -107,7 +108,7 @@ def test_the_ramp_is_spread_evenly():
     assert style.sequence(3)[::2] == [SEQUENCE[0], SEQUENCE[-1]]
     assert all(len(set(style.sequence(n))) == n for n in range(1, len(SEQUENCE) + 1))
     for n in (0, len(SEQUENCE) + 1):
-        with pytest.raises(ValueError, match=f"got n = {n} shades"):
+        with pytest.raises(InputError, match=f"got n = {n} shades"):
             style.sequence(n)
 
 
