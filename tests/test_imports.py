@@ -2,6 +2,7 @@
 
 import ast
 import pkgutil
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,13 @@ def test_report_imports_without_torch():
     assert "geomem.report.figure" in report
     done = import_without(report, f"torch {OPTIONAL}")
     assert done.returncode == 0, done.stderr
+
+
+def test_without_jaxtyping_annotations_are_plain_types(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jaxtyping", None)
+    typing = runpy.run_path(str(ROOT / "geomem" / "_typing.py"))
+    assert typing["Float"][dict, "batch d"] is dict
+    assert typing["Int"][list, "n"] is list
 
 
 def imported_by(path: Path) -> set[str]:

@@ -85,9 +85,9 @@ def check_states(x: Float[Tensor, "batch d"], d: int | None = None) -> Float[Ten
     >>> import torch
     >>> check_states(torch.ones(2, 3, dtype=torch.float32), 3).dtype
     torch.float64
-    >>> check_states(torch.ones(3), 3)
+    >>> check_states(torch.ones(2, 4), 3)
     Traceback (most recent call last):
-    geomem.errors.InputError: got states of shape (3,), expected (batch, 3); pass x[None] for one state
+    geomem.errors.InputError: got states of shape (2, 4), expected (batch, 3); one state per row
     """
     if not isinstance(x, Tensor):
         raise InputError(f"got states of type {type(x).__name__}, expected a torch tensor; use torch.as_tensor")
