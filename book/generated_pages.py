@@ -180,7 +180,7 @@ def _ledger_page(publication: Publication) -> str:
         claims = [claim for claim in publication.claims if claim.chapter == chapter.slug]
         if claims:
             header = ("claim", "identifier", "value", "interval", "basis")
-            rows = [(_cell(c.sentence), _code(c.slug), f"{c.value:.6g}", _interval(c), c.basis) for c in claims]
+            rows = [(_cell(c.sentence), c.slug, _number(c.value), _interval(c), c.basis) for c in claims]
             parts += [f"## {{doc}}`{chapter.title} </chapters/{chapter.slug}>`", _table(header, rows)]
     return "\n\n".join(parts)
 
@@ -229,9 +229,14 @@ def _tolerance(tolerance: str | float) -> str:
 
 
 def _interval(claim: Claim) -> str:
-    low = "(-∞" if claim.low is None else f"[{claim.low:.6g}"
-    high = "∞)" if claim.high is None else f"{claim.high:.6g}]"
+    low = "(−∞" if claim.low is None else f"[{_number(claim.low)}"
+    high = "∞)" if claim.high is None else f"{_number(claim.high)}]"
     return f"{low}, {high}"
+
+
+def _number(x: float) -> str:
+    """Five digits, with the sign that no line break may follow."""
+    return f"{x:.5g}".replace("-", "−")
 
 
 def _digest(record: dict, name: str) -> str:
