@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -192,28 +193,25 @@ def main(arguments: list[str] | None = None) -> int:
         if outcome := failing.get(mutants[k].test):
             results[k] = ("broken", f"unmutated, the test ends with code {outcome.code}", outcome.seconds)
     jobs = [(k, [mutants[k].test], mutants[k], sources[k]) for k in sources if k not in results]
-    outputs = {}
+    outputs = {k: failing[mutants[k].test].output for k in sources if k in results}
     for outcome in run_all(jobs, options.jobs, options.timeout):
         verdict = VERDICTS.get(outcome.code, "broken")
-        why = "" if verdict != "broken" else "no end" if outcome.code is None else f"pytest's code {outcome.code}"
-        results[outcome.key] = (verdict, why, outcome.seconds)
+        ended = f"no end within {options.timeout:.0f} s" if outcome.code is None else f"pytest's code {outcome.code}"
+        results[outcome.key] = (verdict, ended, outcome.seconds)
         outputs[outcome.key] = outcome.output
 
     table = Table("", "file", "replaced by", "test", "s", title="mutants")
+    colors = {"caught": "green", "survived": "red", "broken": "yellow"}
     for k, mutant in enumerate(mutants):
-        verdict, why, seconds = results[k]
-        color = {"caught": "green", "survived": "red", "broken": "yellow"}[verdict]
-        note = f" ({why})" if why else ""
-        table.add_row(f"[{color}]{verdict}", mutant.file, mutant.replace.strip() + note, mutant.test, f"{seconds:.1f}")
+        verdict, _, seconds = results[k]
+        cells = (escape(text) for text in (mutant.file, mutant.replace.strip(), mutant.test))
+        table.add_row(f"[{colors[verdict]}]{verdict}", *cells, f"{seconds:.1f}")
     console.print(table)
-    for k, output in outputs.items():
-        if results[k][0] == "broken":
-            console.print(f"--- {mutants[k].file}: {mutants[k].replace.strip()}", output[-2000:], markup=False)
-    for test, outcome in failing.items():
-        console.print(f"--- unmutated: {test}", outcome.output[-2000:], markup=False)
+    for k, (verdict, why, _) in sorted(results.items()):
+        if verdict == "broken":
+            print(f"--- {mutants[k].file}: {mutants[k].replace.strip()}: {why}\n{outputs.get(k, '')[-2000:]}")
     passed = sum(verdict == "caught" for verdict, _, _ in results.values())
-    console.print(f"{time.monotonic() - start:.0f} s", highlight=False)
-    console.print(f"{passed} passed, {len(mutants) - passed} failed", highlight=False)
+    print(f"{time.monotonic() - start:.0f} s\n{passed} passed, {len(mutants) - passed} failed")
     return 0 if mutants and passed == len(mutants) else 1
 
 
