@@ -39,8 +39,11 @@ def _print(paths: BookPaths, reasons: dict[str, str | None], console: Console) -
                 f"{state['peak_mib']} MiB",
             )
             notes += state["notes"]
-        table.add_row(slug, *costs, f"[red]stale: {reason}" if reason else "[green]fresh")
+        table.add_row(slug, *costs, "[red]stale" if reason else "[green]fresh")
     console.print(table)
+    for slug, reason in reasons.items():
+        if reason:
+            console.print(f"{slug} is stale: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     for note in notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for slug, reason in reasons.items():
