@@ -67,7 +67,7 @@ mutants: $(READY)  ## every mutant of tests/mutants.toml must be caught by the t
 
 lint: $(READY)  ## ruff on code and chapters, ty on the package
 	$(PY) -m ruff check .
-	@for chapter in chapters/*.md; do $(VENV)/bin/jupytext --quiet --from md:myst --to py:percent --output - "$$chapter" | $(PY) -m ruff check --quiet --stdin-filename "$${chapter%.md}.py" - || exit 1; done
+	@for chapter in chapters/*.md; do $(VENV)/bin/jupytext --quiet --from md:myst --to ipynb --output - "$$chapter" | $(PY) -m ruff check --quiet --stdin-filename "$${chapter%.md}.ipynb" - || exit 1; done
 	$(PY) -m ty check
 
 bench: $(READY)  ## timings side by side with what a user would otherwise use
