@@ -3,7 +3,7 @@
 =========================== ================= =============================================================
 set                         points            rights
 =========================== ================= =============================================================
-:func:`digits`              1797 in d = 64    CC BY 4.0 at the UCI repository
+:func:`digits`              1797 in d = 64    no license named in its description
 :func:`natural_patches`     tiles, d = size²  CC BY 2.0, two photographers
 :func:`faces`               100 in d = 625    research collection; the people shown hold rights of their own
 =========================== ================= =============================================================
@@ -27,7 +27,7 @@ def digits() -> Images:
 
     Written by 13 people, scanned at 32 by 32, and reduced by counting the inked pixels in blocks of 4 by 4.
     Source: E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning
-    Repository; its test set, as shipped by scikit-learn. Rights: CC BY 4.0 at the repository.
+    Repository; its test set, as shipped by scikit-learn. Rights: its description names no license.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def digits() -> Images:
         "handwritten digits",
         load_digits().images / 16,
         source="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (UCI), by way of scikit-learn",
-        rights="CC BY 4.0",
+        rights="no license named in the shipped description",
     )
 
 
