@@ -134,7 +134,8 @@ def covariance_eigenvalues(form: Form, discard: float) -> Float[Tensor, "batch d
     weights, order = dense_weights(form).sort(1, descending=True)
     tails = weights.flip(1).cumsum(1).flip(1)
     kept = (tails > discard).sum(1).tolist()
-    return torch.stack([_spectrum(form.points, n[:k], w[:k]) for k, n, w in zip(kept, order, weights, strict=True)])
+    spectra = [_spectrum(form.points, n[:k], w[:k]) for k, n, w in zip(kept, order, weights, strict=True)]
+    return torch.stack(spectra) if spectra else torch.zeros_like(form.x)
 
 
 def _spectrum(points: Points, indices: Int[Tensor, "k"], weights: Float[Tensor, "k"]) -> Float[Tensor, "d"]:  # noqa: F821

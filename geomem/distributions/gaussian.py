@@ -1,6 +1,6 @@
 r"""Gaussian data on a linear manifold: the law whose smoothed score is known in closed form.
 
-Centred data with principal variances :math:`\sigma_i^2` along the columns :math:`u_1, \dots, u_m` of an
+Centered data with principal variances :math:`\sigma_i^2` along the columns :math:`u_1, \dots, u_m` of an
 orthonormal basis, and nothing in the other :math:`d - m` directions. After smoothing, the covariance has
 eigenvalues :math:`t + \sigma_i^2` on the manifold and :math:`t` off it, so with :math:`z_i = u_i\cdot x` and
 :math:`x_\perp = x - \sum_i z_i u_i`,
@@ -30,7 +30,7 @@ __all__ = ["LinearManifold"]
 
 
 class LinearManifold:
-    r"""Centred Gaussian law with :math:`m` principal variances in :math:`\mathbb R^d`.
+    r"""Centered Gaussian law with :math:`m` principal variances in :math:`\mathbb R^d`.
 
     Parameters
     ----------
@@ -290,7 +290,7 @@ class LinearManifold:
         """
         sigma2 = torch.zeros(self.ambient_dim, dtype=torch.float64, device=self.variances.device)
         sigma2[: len(self.variances)] = self.variances
-        return (-1 / (as_variance(t, sigma2[:, None]) + sigma2)).sort().values
+        return (-1 / (as_variance(t, sigma2[None]) + sigma2)).sort().values
 
     def _frame(
         self, x: Float[Tensor, "batch d"], t: Variance

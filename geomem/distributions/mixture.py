@@ -225,4 +225,9 @@ class GaussianMixture:
         total = as_variance(t, x)[:, None] + self.variances
         distances = torch.cdist(state, self.means, compute_mode="donot_use_mm_for_euclid_dist")
         log_joint = self.weights.log() - 0.5 * (self.ambient_dim * total.log() + distances.square() / total)
+        if not torch.isfinite(log_joint).all():
+            raise InputError(
+                "got states whose logits overflow float64 at this t, expected squared distances over t below 1e300; "
+                "rescale means, states, and t together"
+            )
         return state, total, log_joint

@@ -228,6 +228,7 @@ def test_one_variance_for_each_state_and_more_states_than_one_pass() -> None:
 def test_an_empty_batch_gives_empty_answers() -> None:
     law, x = Empirical(DATA), torch.empty(0, 5, dtype=F64)
     assert law.score(x, 1.0).shape == (0, 5)
+    assert law.jacobian_eigenvalues(x, 1.0).shape == (0, 5)
     assert law.log_density(x, 1.0).shape == (0,)
     assert law.weights(x, 1.0, top=3).indices.shape == (0, 3)
 
@@ -303,7 +304,6 @@ BAD_DATA = {
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("data", "message"), BAD_DATA.values(), ids=BAD_DATA.keys())
 def test_bad_data_are_refused(data: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -326,7 +326,6 @@ BAD_STATES = {
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("x", "t", "message"), BAD_STATES.values(), ids=BAD_STATES.keys())
 def test_bad_states_are_refused(x: torch.Tensor, t: object, message: str) -> None:
     law = Empirical(DATA)
@@ -344,7 +343,6 @@ def test_bad_states_are_refused(x: torch.Tensor, t: object, message: str) -> Non
             method(x, t)
 
 
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.usefixtures("unchecked")
 def test_other_bad_arguments_are_refused() -> None:
     law, x = Empirical(DATA), torch.zeros(2, 5)

@@ -100,6 +100,6 @@ def test_bad_laws_are_refused(make, unchecked):
 
 
 def test_bad_variance_of_a_spectrum_is_refused(unchecked):
-    for t in (0.0, -1.0, math.nan, "1"):
+    for t in (0.0, -1.0, math.nan, "1", torch.ones(2)):
         with pytest.raises(InputError, match="expected"):
             LinearManifold.isotropic(1.0, 2).jacobian_eigenvalues(t)

@@ -78,6 +78,13 @@ def test_far_from_every_component_nothing_overflows():
             assert torch.isfinite(getattr(mixture, method)(x, t)).all()
 
 
+def test_logits_that_overflow_are_refused():
+    mixture = GaussianMixture(normal(3, 2), [0.0, 0.1, 0.2])
+    for method in METHODS:
+        with pytest.raises(InputError, match="rescale"):
+            getattr(mixture, method)(torch.full((1, 2), 1e200, dtype=torch.float64), 1.0)
+
+
 def test_dimensions():
     assert GaussianMixture(torch.zeros(2, 3), [0.0, 0.1]).intrinsic_dim == 3
     assert GaussianMixture(torch.zeros(2, 3), [0.0, 0.0]).intrinsic_dim == 0
