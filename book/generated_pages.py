@@ -15,7 +15,7 @@ __all__ = ["INDEX", "LEDGER", "STATUS", "write_pages"]
 
 INDEX, LEDGER, STATUS = "index-of-figures", "ledger-of-claims", "status"
 DATA_FILES = {
-    "data.nc": "the plotted arrays, labelled (netCDF)",
+    "data.nc": "the plotted arrays, labeled (netCDF)",
     "data.csv": "the same arrays as a table",
     "fig.svg": "the figure for light paper",
     "fig-dark.svg": "the figure for dark paper",

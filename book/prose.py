@@ -23,7 +23,7 @@ from book.chapter import Chapter
 __all__ = ["bare_decimals", "prose_sentences"]
 
 DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?!\.?\d)")
-# Identifiers, not results: versions, licences, arXiv numbers.
+# Identifiers, not results: versions, licenses, arXiv numbers.
 ALLOWED = re.compile(r"(?:Python|CC BY|PyTorch|NumPy|version) \d+(?:\.\d+)+|\b\d{4}\.\d{5}(?:v\d+)?\b")
 
 _NOT_PROSE = {

@@ -1,4 +1,4 @@
-"""Real images as point sets: centred, in one scale, with their source and rights.
+"""Real images as point sets: centered, in one scale, with their source and rights.
 
 Three sets need no download, because libraries ship them: :func:`~geomem.datasets.shipped.digits`,
 :func:`~geomem.datasets.shipped.natural_patches`, :func:`~geomem.datasets.shipped.faces`. Three more are read from

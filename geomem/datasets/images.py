@@ -25,7 +25,7 @@ __all__ = ["Images"]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images as centred points, and what is needed to draw and to credit them.
+    """Images as centered points, and what is needed to draw and to credit them.
 
     Make one with :meth:`from_pixels`, or with a function of :mod:`geomem.datasets`.
     """
@@ -33,7 +33,7 @@ class Images:
     name: str
     """Short name, as in a figure's caption."""
     data: Float[Tensor, "N d"]
-    """Centred, scaled points, float64."""
+    """Centered, scaled points, float64."""
     image_shape: tuple[int, ...]
     """Height, width, and for color 3."""
     mean: Float[Tensor, " d"]
@@ -47,7 +47,7 @@ class Images:
 
     @classmethod
     def from_pixels(cls, name: str, pixels: np.ndarray, *, source: str, rights: str) -> "Images":
-        """Return the images as centred points.
+        """Return the images as centered points.
 
         Parameters
         ----------
@@ -82,11 +82,11 @@ class Images:
             )
         points = torch.tensor(pixels.reshape(len(pixels), -1))
         mean = points.mean(0)
-        centred = points - mean
-        scale = centred.square().mean().sqrt().item()
+        centered = points - mean
+        scale = centered.square().mean().sqrt().item()
         if scale < 1e-12:
             raise InputError(f"got {len(pixels)} equal images, expected at least two different ones")
-        return cls(name, centred / scale, pixels.shape[1:], mean, scale, source, rights)
+        return cls(name, centered / scale, pixels.shape[1:], mean, scale, source, rights)
 
     def split(self, n_train: int, generator: torch.Generator) -> tuple[Float[Tensor, "n d"], Float[Tensor, "r d"]]:
         """Return a random training set and the images held out from it.

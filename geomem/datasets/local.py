@@ -8,7 +8,7 @@ file                array                shape, uint8                     rights
 ``olivetti.npz``    ``images``           (400, 64, 64)                    credit AT&T Laboratories Cambridge
 =================== ==================== ================================ =================================
 
-Nothing is downloaded, and nothing in the quick book needs these files. Each split is centred by its own mean
+Nothing is downloaded, and nothing in the quick book needs these files. Each split is centered by its own mean
 and scale; for held-out states of the same law as the training set, use
 :meth:`~geomem.datasets.images.Images.split` on one split.
 """

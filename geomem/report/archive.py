@@ -1,4 +1,4 @@
-"""Labelled arrays that are kept: netCDF, with provenance inside and a checksum beside.
+"""Labeled arrays that are kept: netCDF, with provenance inside and a checksum beside.
 
 Results too expensive for every reader's machine are computed once and read by the book. Such a file
 must say where it came from, so :func:`save` requires device, versions, seeds, and wall time; and it

@@ -1,4 +1,4 @@
-"""Labelled arrays behind a figure: what is accepted, their hash, and their two file formats.
+"""Labeled arrays behind a figure: what is accepted, their hash, and their two file formats.
 
 The arrays that a figure shows are published with it, so they must say what they are (every variable
 carries ``long_name``, every number ``units``), and two of them must be comparable. The array hash is

@@ -6,7 +6,7 @@ six files in ``$GEOMEM_RUN/figures/<id>/``:
 ``fig.svg``, ``fig-dark.svg``, ``fig.png``
     the drawing, on light and on dark paper, and as pixels;
 ``data.nc``, ``data.csv``
-    the arrays shown, exact and labelled, and as a tidy table;
+    the arrays shown, exact and labeled, and as a tidy table;
 ``record.json``
     caption, alt text, chapter, parameters, seeds, tolerance, hashes, versions, and in the fields of
     :data:`VOLATILE` what differs between two executions of the same source on the same machine.

@@ -3,7 +3,7 @@
 Six colors serve curves, one ramp of six shades serves a family of curves (the same quantity at
 several noise levels), and ink, grid, and paper serve the rest. They were chosen by maximizing the
 smallest CIELAB distance between any two curve colors, over normal vision and simulated protanopia
-and deuteranopia, with lightnesses spread so that the order survives greyscale printing; curves keep
+and deuteranopia, with lightnesses spread so that the order survives grayscale printing; curves keep
 a contrast of at least 3:1 and text 4.5:1 against the paper (WCAG 2.2, success criteria 1.4.3 and
 1.4.11). Line styles and markers repeat the distinction without color.
 

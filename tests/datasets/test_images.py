@@ -16,7 +16,7 @@ def images() -> Images:
     return Images.from_pixels("noise", pixels, source="made here", rights="none")
 
 
-def test_points_are_centred_with_mean_pixel_variance_one(images):
+def test_points_are_centered_with_mean_pixel_variance_one(images):
     assert images.data.shape == (50, 12)
     assert images.data.dtype == torch.float64
     assert images.data.mean(0).abs().max() < 1e-14

@@ -57,8 +57,8 @@ def nearest(points: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def spread(points: Tensor, shares: Tensor) -> Tensor:
-    centred = points - shares @ points
-    return centred.T @ (shares[:, None] * centred)
+    centered = points - shares @ points
+    return centered.T @ (shares[:, None] * centered)
 
 
 LAWS = {
@@ -98,8 +98,8 @@ EXCEPTIONS = {
     ("posterior narrower than the noise", "mixture"): "not log-concave: between two components the posterior is wide",
     ("posterior narrower than the noise", "mixture of points"): "not log-concave: the posterior jumps between points",
     ("posterior narrower than the noise", "empirical"): "not log-concave: the posterior jumps between points",
-    ("translation", "manifold"): "centred by definition: it has no mean to move",
-    ("translation", "full Gaussian"): "centred by definition: it has no mean to move",
+    ("translation", "manifold"): "centered by definition: it has no mean to move",
+    ("translation", "full Gaussian"): "centered by definition: it has no mean to move",
 }
 
 IDENTITIES: dict[str, Callable] = {}
@@ -195,7 +195,7 @@ def _(law: Law):
 
 @identity("large t is a Gaussian")
 def _(law: Law):
-    """p_t -> N(mean, t): score, denoiser, and the normalisation of the density, to order 1/sqrt(t)."""
+    """p_t -> N(mean, t): score, denoiser, and the normalization of the density, to order 1/sqrt(t)."""
     p, t = law.at_rest(), 1e10
     x = law.mean + math.sqrt(t) * normal(6, D, seed=5)
     torch.testing.assert_close(p.score(x, t), -(x - law.mean) / t, rtol=1e-4, atol=1e-10)
@@ -360,7 +360,7 @@ def test_laws_that_are_not_log_concave_do_break_the_bound(law: str):
     assert ((v * p.posterior_covariance_matvec(x, t, v)).sum(1) > 2 * t).any()
 
 
-def test_noise_is_centred_on_the_clean_state_and_has_variance_t():
+def test_noise_is_centered_on_the_clean_state_and_has_variance_t():
     """E[x_t | x_0] = x_0 and Cov[x_t | x_0] = t, with one variance for each row."""
     n = 100_000
     x0 = torch.tensor([[3.0, -1.0]], dtype=torch.float64).expand(n, 2)

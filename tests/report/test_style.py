@@ -1,4 +1,4 @@
-"""The palette, measured: WCAG contrast, color-vision deficiency, greyscale, and its dark partner."""
+"""The palette, measured: WCAG contrast, color-vision deficiency, grayscale, and its dark partner."""
 
 import itertools
 
@@ -73,7 +73,7 @@ def test_any_two_curves_differ_in_color_vision_deficiency(theme, vision):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_any_two_curves_differ_in_greyscale(theme):
+def test_any_two_curves_differ_in_grayscale(theme):
     colors, _ = THEMES[theme]
     lightness = np.sort([lab(colors[name])[0] for name in CURVES])
     assert np.diff(lightness).min() > 5
