@@ -125,7 +125,7 @@ class OrnsteinUhlenbeck:
     Notes
     -----
     Source: the convention of Biroli, Bonnaire, de Bortoli, and Mézard (2024), arXiv:2402.18491.
-    Times are accepted up to 150, where :math:`a^2` is below the smallest double of any use.
+    Times are accepted up to 150, where :math:`a^2` is below :math:`10^{-130}`: no signal is left.
 
     Examples
     --------

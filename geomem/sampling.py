@@ -1,6 +1,6 @@
 r"""Running the noise backwards with any score.
 
-Both equations carry :math:`p_t` to smaller variance exactly; they differ in what a single path does.
+In the limit of small steps both carry :math:`p_t` to smaller variance exactly; a single path differs.
 With :math:`\sigma = \sqrt t`,
 
 .. math::
