@@ -28,7 +28,7 @@ from book.verify import verify as verify_figure
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
 
-Seed = Annotated[int, typer.Option(help="Seed of every chapter; another seed gets its own build folder.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every chapter; another seed gets its own build folder.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Chapters executed at a time.")]
 Force = Annotated[bool, typer.Option("--force", help="Execute fresh chapters too.")]
 
@@ -129,6 +129,8 @@ def identifiers(
 def serve(context: typer.Context, seed: Seed = 0, port: int = 8000) -> None:
     """Serve the site on this machine."""
     paths = BookPaths.of(context.obj, seed)
+    if not (paths.html / "index.html").is_file():
+        raise BookError("There is no site yet; run python -m book build.")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=paths.html)
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         console.print(f"http://127.0.0.1:{port}/")

@@ -174,6 +174,12 @@ def test_identifiers_are_permanent(book):
         check_before_rendering(book, publication)
 
 
+def test_there_is_nothing_to_serve_before_a_build(book):
+    done = run_book(book.root, "serve")
+    assert done.returncode == 1
+    assert "There is no site yet" in done.stdout
+
+
 def test_broken_references_stop(book):
     edit(
         book,
