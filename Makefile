@@ -28,7 +28,7 @@ $(READY): constraints.txt pyproject.toml
 	if [ "$$(uname -s)" = Linux ] && [ ! -e /proc/driver/nvidia/version ] && [ -n "$$index" ]; then \
 	  if timeout 8 $(PY) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1].rstrip("/") + "/torch/", timeout=7)' "$$index" 2>/dev/null; then \
 	    echo "installing $$torch alone, first, from $$index"; \
-	    $(PY) -m pip install -q --index-url "$$index" "$$torch"; \
+	    $(PY) -m pip install -q --no-deps --index-url "$$index" "$$torch" || echo "that failed: taking $$torch from the configured index"; \
 	  else \
 	    echo "torch's CPU index $$index cannot be reached: taking $$torch from the configured index (it may be the larger CUDA build)"; \
 	  fi; \

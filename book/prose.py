@@ -1,11 +1,13 @@
 """Numbers typed into prose: a decimal must come from a claim, not from the keyboard.
 
 A chapter's Markdown is parsed, and only running text is searched: not mathematics, code, roles, link targets, or the
-options of directives. Directives whose body is prose (an exercise, a note) are parsed in turn.
+options of directives. Directives whose body is prose (an exercise, a note) are parsed in turn. The caption and the alt
+text of a figure are prose too: of an f-string only what was typed is searched, not what it computes.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -50,7 +52,11 @@ def bare_decimals(text: str) -> list[str]:
 
 
 def prose_sentences(chapter: Chapter) -> list[str]:
-    """One sentence for each Markdown cell of a chapter that holds a bare decimal."""
+    """One sentence for each Markdown cell, caption, or alt text of a chapter that holds a bare decimal."""
+    return [*_text_sentences(chapter), *_figure_sentences(chapter)]
+
+
+def _text_sentences(chapter: Chapter) -> list[str]:
     return [
         f"Chapter {chapter.slug}, Markdown cell {number} ({cell.source.strip().splitlines()[0]}): "
         f"the prose states {', '.join(found)}; let claim(...) compute it and write {{glue:text}}`slug`, "
@@ -58,6 +64,26 @@ def prose_sentences(chapter: Chapter) -> list[str]:
         for number, cell in enumerate(_markdown_cells(chapter), start=1)
         if (found := bare_decimals(cell.source))
     ]
+
+
+def _figure_sentences(chapter: Chapter) -> list[str]:
+    return [
+        f"Chapter {chapter.slug}, code cell {number} ({cell.source.strip().splitlines()[0]}): "
+        f"the {argument} states {', '.join(found)}; write the computed value with an f-string."
+        for number, cell in enumerate(chapter.code_cells, start=1)
+        for argument, typed in _published_words(cell.source)
+        if (found := bare_decimals(typed))
+    ]
+
+
+def _published_words(source: str) -> Iterator[tuple[str, str]]:
+    """The typed text of every ``caption`` and ``alt`` that a cell gives to a call."""
+    keywords = (k for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) for k in node.keywords)
+    for keyword in keywords:
+        if keyword.arg in ("caption", "alt"):
+            parts = keyword.value.values if isinstance(keyword.value, ast.JoinedStr) else [keyword.value]
+            # A letter stands for a computed value, so that the digits around it do not meet.
+            yield keyword.arg, "".join(str(p.value) if isinstance(p, ast.Constant) else "x" for p in parts)
 
 
 def _markdown_cells(chapter: Chapter) -> list:

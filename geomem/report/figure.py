@@ -43,7 +43,7 @@ from geomem.errors import FigureError
 from geomem.report._display import show
 from geomem.report.arrays import array_hash, check_dataset, netcdf_bytes, tidy_csv
 from geomem.report.files import atomic_write, json_text, run_folder
-from geomem.report.style import LIGHT_TO_DARK
+from geomem.report.style import CMAP, IMAGE_CMAP, LIGHT_TO_DARK
 from geomem.report.svg import colors, exchange_colors, figure_to_svg
 
 __all__ = ["VOLATILE", "publish"]
@@ -119,11 +119,12 @@ def publish(
 
     about = {"id": id, "caption": caption, "alt": alt, "array_hash": array_hash(data)}
     if run is not None:
+        about_data = {"figure": id, "geomem": geomem.__version__, "seeds": ", ".join(map(str, seeds)) or "none"}
         files = {
             "fig.svg": svg.encode(),
             "fig-dark.svg": exchange_colors(svg, LIGHT_TO_DARK).encode(),
             "fig.png": png.getvalue(),
-            "data.nc": netcdf_bytes(data),
+            "data.nc": netcdf_bytes(data.assign_attrs(about_data)),
             "data.csv": tidy_csv(data).encode(),
         }
         hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
@@ -187,6 +188,10 @@ def _check_drawing(fig: Figure, svg: str) -> None:
                 "style.sequence(n), or, for a color scale, an image or rasterized=True"
             )
     pictures = AxesImage | QuadMesh
+    for picture in (artist for artist in fig.findobj() if isinstance(artist, pictures)):
+        values, scale = picture.get_array(), picture.get_cmap().name.removesuffix("_r")
+        if values is not None and values.ndim < 3 and scale not in (CMAP, IMAGE_CMAP):  # the third axis would be RGB
+            raise FigureError(f"got the color scale {scale!r}, expected style.CMAP or style.IMAGE_CMAP")
     if fig.findobj(lambda a: a.get_rasterized() and not isinstance(a, pictures)):
         raise FigureError("only images and meshes may be rasterized: pixels have no dark variant")
     axes: list[Any] = fig.findobj(lambda artist: hasattr(artist, "xaxis"))  # insets and second axes too

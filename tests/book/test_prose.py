@@ -1,8 +1,10 @@
 """Decimals in running text are found; those in mathematics, code, roles, and identifiers are not."""
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from book.prose import bare_decimals
+from book.chapter import Chapter
+from book.prose import bare_decimals, prose_sentences
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,21 @@ from book.prose import bare_decimals
 )
 def test_bare_decimals(text, found):
     assert bare_decimals(text) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ('caption="The sum is 1.73 here.", alt="A curve."', ["the caption states 1.73"]),
+        ('caption=f"Up to {high:.2f}, not 2.5.", alt=f"From {low} to 0.5"',
+         ["the caption states 2.5", "the alt states 0.5"]),
+        ('caption=f"Up to {high:.2f}$\\\\,$, $t=1.5$.", alt=words', []),
+    ],
+)
+def test_decimals_typed_into_captions(words, found):
+    notebook = new_notebook(cells=[new_code_cell(f'x = 1.5\npublish(fig, "fig-a", {words})')])
+    sentences = prose_sentences(Chapter("sums", "", notebook, 60))
+    assert len(sentences) == len(found)
+    for sentence, part in zip(sentences, found, strict=True):
+        assert part in sentence
+        assert "Chapter sums, code cell 1 (x = 1.5)" in sentence

@@ -77,6 +77,8 @@ def test_all_files_are_there_and_say_the_same(run, data, monkeypatch):
         name: sha256((folder / name).read_bytes()).hexdigest() for name in FILES - {"record.json"}
     }
     assert found["data_hash"] == found["files"]["data.nc"]
+    attributes = xr.load_dataset(folder / "data.nc", engine="h5netcdf").attrs
+    assert attributes == {"figure": "fig-square", "geomem": geomem.__version__, "seeds": "3, 4"}
     assert found["versions"]["geomem"] == geomem.__version__
     assert found["versions"]["torch"] == torch.__version__
     assert found["versions"]["python"] == platform.python_version()
@@ -262,6 +264,20 @@ def test_color_scales_are_images_or_rasterized_meshes(data):
         else:
             with pytest.raises(FigureError, match="rasterized=True"):
                 put(data, fig)
+
+
+def test_a_foreign_color_scale_is_named(data):
+    values = np.arange(12.0).reshape(3, 4)
+    for draw in ("imshow", "pcolormesh"):
+        fig, ax = plt.subplots()
+        getattr(ax, draw)(values, cmap="jet", rasterized=True)
+        ax.set_axis_off()
+        with pytest.raises(FigureError, match="got the color scale 'jet'"):
+            put(data, fig)
+    fig, ax = plt.subplots()
+    ax.imshow(values, cmap=f"{style.IMAGE_CMAP}_r")
+    ax.set_axis_off()
+    put(data, fig)
 
 
 def test_curves_are_not_rasterized(data):
