@@ -16,7 +16,7 @@ def public_modules(package: Path) -> dict[str, str]:
         parts = parts[:-1] if parts[-1] == "__init__" else parts
         if not any(part.startswith("_") for part in parts):
             docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-            modules[".".join(parts)] = docstring.partition("\n")[0]
+            modules[".".join(parts)] = docstring.partition("\n")[0].replace(":math:", "{math}")  # the index is MyST
     return dict(sorted(modules.items()))
 
 

@@ -84,7 +84,7 @@ def _record_page(figure: Figure, state: dict, imprint: Imprint, values: dict[str
         "commit": _code(record["commit"]),
         "version of geomem": record["versions"]["geomem"],
         "profile": record["profile"],
-        "parameters": ", ".join(f"{key} = {value!r}" for key, value in record["parameters"].items()),
+        "parameters": ", ".join(_code(f"{key} = {value!r}") for key, value in record["parameters"].items()),
         "seeds": ", ".join(map(str, record["seeds"])) or "none: deterministic",
         "device": record["device"],
         "wall time since the previous figure": f"{record['wall_time_seconds']:.1f} s",
@@ -173,8 +173,9 @@ def _index_page(publication: Publication, values: dict[str, float]) -> str:
 def _ledger_page(publication: Publication) -> str:
     parts = [
         "# Ledger of claims",
-        "Every number that a chapter states about a computation, with the interval in which it was asserted to lie and "
-        "where that interval comes from. A claim that fails stops the build.",
+        "Every number that the text of a chapter states as a result, with the interval in which it was asserted to lie "
+        "and where that interval comes from. Most claims say that two things agree; the value is then the largest "
+        "difference found, counted in standard errors where these are the basis. A claim that fails stops the build.",
     ]
     for chapter in publication.chapters:
         claims = [claim for claim in publication.claims if claim.chapter == chapter.slug]
@@ -202,12 +203,12 @@ def _status_page(publication: Publication) -> str:
         ))  # fmt: skip
     versions = {name: v for state in publication.states.values() for name, v in state["versions"].items()}
     first = publication.states[publication.chapters[0].slug]
-    parameters = ", ".join(f"{name} = {value!r}" for name, value in first["parts"]["parameters"].items())
+    parameters = ", ".join(_code(f"{name} = {value!r}") for name, value in first["parts"]["parameters"].items())
     return "\n\n".join((
         "# Status",
         f"Every chapter on this site was executed from its present source ({parameters}); a stale chapter is never "
-        "published. Process time is that of the chapter's one kernel, on one thread; 1.5 times the budget stops the "
-        "build.",
+        "published. Process time is that of the chapter's one kernel, on one thread; a chapter that takes more than "
+        "1.5 times its budget stops the build.",
         _table(header, rows),
         "## Versions",
         _table(("package", "version"), sorted(versions.items())),
@@ -231,7 +232,7 @@ def _tolerance(tolerance: str | float) -> str:
 def _interval(claim: Claim) -> str:
     low = "(−∞" if claim.low is None else f"[{_number(claim.low)}"
     high = "∞)" if claim.high is None else f"{_number(claim.high)}]"
-    return f"{low}, {high}"
+    return f"{low},\N{NO-BREAK SPACE}{high}"
 
 
 def _number(x: float) -> str:
