@@ -35,7 +35,7 @@ def test_everything_is_published(built):
     assert "0.3 s" not in page(built, "ledger-of-claims.html").soup.get_text()
     ledger = page(built, "ledger-of-claims.html").soup.get_text()
     assert "squares-sum" in ledger
-    assert "[0.3, 0.4]" in ledger
+    assert "[0.3,\N{NO-BREAK SPACE}0.4]" in ledger
     assert "60 s" in page(built, "status.html").soup.get_text()
 
 
