@@ -92,13 +92,13 @@ def covariance_product(form: Form, v: Float[Tensor, "batch d"]) -> Float[Tensor,
     return tilted / mass - mean * (mean * v).sum(1, keepdim=True)
 
 
-def participation(form: Form) -> Float[Tensor, "batch"]:  # noqa: F821
+def participation(form: Form) -> Float[Tensor, " batch"]:
     r"""Return :math:`\sum_n w_n^2`."""
     _, mass, squared = softmax_sums(form, MASS, SQUARED_MASS)
     return (squared / mass**2)[:, 0]
 
 
-def log_density(form: Form) -> Float[Tensor, "batch"]:  # noqa: F821
+def log_density(form: Form) -> Float[Tensor, " batch"]:
     r"""Return :math:`-\|x - o\|^2/2t + \ln\sum_n e^{\ell_n} - \ln N - \frac d2\ln 2\pi t`."""
     n_points, d = form.points.data.shape
     shift, mass = softmax_sums(form, MASS)
@@ -138,7 +138,7 @@ def covariance_eigenvalues(form: Form, discard: float) -> Float[Tensor, "batch d
     return torch.stack(spectra) if spectra else torch.zeros_like(form.x)
 
 
-def _spectrum(points: Points, indices: Int[Tensor, "k"], weights: Float[Tensor, "k"]) -> Float[Tensor, "d"]:  # noqa: F821
+def _spectrum(points: Points, indices: Int[Tensor, " k"], weights: Float[Tensor, " k"]) -> Float[Tensor, " d"]:
     """Return the eigenvalues of the weighted covariance of some points through its smaller factor product."""
     k, d = len(indices), points.data.shape[1]
     size = max(1, points.block_elements // d)

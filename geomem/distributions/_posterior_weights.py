@@ -105,11 +105,11 @@ class Points:
         """Return points in float64 relative to the center; a view where nothing has to be done."""
         return points.double() - self.center if self.offset else points.double()
 
-    def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:  # noqa: F821
+    def at(self, indices: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         """Return the named points in float64, not centered."""
         return self.data[indices].double()
 
-    def blocks(self, queries: int) -> Iterator[tuple[int, Float[Tensor, "n d"], Float[Tensor, "n"]]]:  # noqa: F821
+    def blocks(self, queries: int) -> Iterator[tuple[int, Float[Tensor, "n d"], Float[Tensor, " n"]]]:
         """Yield first index, centered points, and half their squared norms, for so many queries at a time."""
         n = max(1, self.block_elements // max(queries, self.data.shape[1]))
         for first in range(0, len(self.data), n):
@@ -118,8 +118,8 @@ class Points:
 
 
 def rounding_bound(
-    points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
-) -> Float[Tensor, "batch"]:  # noqa: F821
+    points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
     r"""Return :math:`\beta(x, t)`, the bound on the error of every product-form logit, shape (batch,)."""
     radius = points.radius
     return (x.shape[1] + 4) * UNIT_ROUNDOFF * radius * ((x - points.center).norm(dim=1) + radius) / t
@@ -131,7 +131,7 @@ class ProductForm:
     mass = 0.0
 
     def __init__(
-        self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
+        self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, " batch"]
     ) -> None:
         self.points, self.x, self.t = points, x, t[:, None]
         self.reference = points.center.expand_as(x)
@@ -157,7 +157,7 @@ class DifferenceForm:
     mass = 1.0
 
     def __init__(
-        self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"]  # noqa: F821
+        self, points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, " batch"]
     ) -> None:
         self.points, self.x, self.t = points, x, t[:, None]
         self.screen = ProductForm(points, x, t)
@@ -182,7 +182,7 @@ class DifferenceForm:
             logits[here, own[here]] = -torch.inf
             yield first, centered, logits
 
-    def differences(self, state: Int[Tensor, "pairs"], point: Int[Tensor, "pairs"]) -> Float[Tensor, "pairs"]:  # noqa: F821
+    def differences(self, state: Int[Tensor, " pairs"], point: Int[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """Return the logits of (state, point) pairs in difference form."""
         size = max(1, self.points.block_elements // self.x.shape[1])
         logits = [self.t.new_zeros(0)]
@@ -200,8 +200,8 @@ Form = ProductForm | DifferenceForm
 
 
 def forms(
-    points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, "batch"], queries: int  # noqa: F821
-) -> Iterator[tuple[Int[Tensor, "rows"], Form]]:  # noqa: F821
+    points: Points, x: Float[Tensor, "batch d"], t: Float[Tensor, " batch"], queries: int
+) -> Iterator[tuple[Int[Tensor, " rows"], Form]]:
     """Yield the states in groups of at most ``queries``, as row numbers and the form that their precision needs."""
     bound = rounding_bound(points, x.detach(), t)
     if not torch.isfinite(bound).all():

@@ -196,7 +196,7 @@ class Empirical:
         """
         return self._observe(x, t, lambda form, _: form.reference + mean_displacement(form))
 
-    def log_density(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch"]:  # noqa: F821
+    def log_density(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
         r"""Return :math:`\ln p_{N,t}(x) = \ln \sum_n e^{-\|x - y_n\|^2/2t} - \ln N - \tfrac d2 \ln 2\pi t`, in nats.
 
         Parameters
@@ -221,7 +221,7 @@ class Empirical:
         """
         return self._observe(x, t, lambda form, _: log_density(form))
 
-    def inverse_participation_ratio(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch"]:  # noqa: F821
+    def inverse_participation_ratio(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
         r"""Return :math:`\sum_n w_n^2 \in [1/N, 1]`.
 
         Parameters
@@ -246,7 +246,7 @@ class Empirical:
         """
         return self._observe(x, t, lambda form, _: participation(form))
 
-    def effective_sample_size(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch"]:  # noqa: F821
+    def effective_sample_size(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
         r"""Return :math:`1/\sum_n w_n^2 \in [1, N]`, the number of points that the state rests on.
 
         Parameters
