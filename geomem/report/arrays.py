@@ -20,11 +20,35 @@ import xarray as xr
 
 from geomem.errors import FigureError
 
-__all__ = ["array_hash", "check_dataset", "netcdf_bytes", "tidy_csv"]
+__all__ = ["array_hash", "check_dataset", "labeled", "netcdf_bytes", "tidy_csv"]
 
 NUMBERS = {np.dtype(name) for name in ("bool", "float32", "float64")} | {
     np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
+
+
+def labeled(
+    dims: str | tuple[str, ...], values: np.typing.ArrayLike, long_name: str, units: str = "1"
+) -> tuple[str | tuple[str, ...], np.ndarray, dict[str, str]]:
+    """Return a variable for an ``xarray.Dataset`` that says what it holds.
+
+    Parameters
+    ----------
+    dims
+        Name of each axis.
+    values
+        Numbers, booleans, or strings, one axis per name.
+    long_name
+        What the numbers are, in words.
+    units
+        Their unit, ``"1"`` for a pure number.
+
+    Examples
+    --------
+    >>> xr.Dataset({"t": labeled("step", [0.1, 1.0], "noise variance")})["t"].attrs["units"]
+    '1'
+    """
+    return dims, np.asarray(values), {"long_name": long_name, "units": units}
 
 
 def check_dataset(dataset: xr.Dataset) -> None:
@@ -43,8 +67,7 @@ def check_dataset(dataset: xr.Dataset) -> None:
 
     Examples
     --------
-    >>> t = ("step", [0.1, 1.0], {"long_name": "variance of the noise", "units": "1"})
-    >>> check_dataset(xr.Dataset({"t": t}))
+    >>> check_dataset(xr.Dataset({"t": labeled("step", [0.1, 1.0], "noise variance")}))
     """
     if not isinstance(dataset, xr.Dataset):
         raise FigureError(f"data is a {type(dataset).__name__}, expected an xarray.Dataset")
