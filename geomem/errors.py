@@ -8,10 +8,12 @@ nothing, so that the part of the package without torch can use it.
 __all__ = [
     "ArchiveError",
     "ClaimError",
+    "ConvergenceError",
     "DataNotFoundError",
     "FigureError",
     "GeomemError",
     "InputError",
+    "RegimeError",
 ]
 
 
@@ -23,12 +25,20 @@ class InputError(GeomemError, ValueError):
     """An argument holds NaN or infinity, or has a wrong shape, dtype, sign, or size."""
 
 
+class RegimeError(GeomemError, ValueError):
+    """A formula is asked for where it says nothing; the message names what to use there instead."""
+
+
 class DataNotFoundError(GeomemError, FileNotFoundError):
     """A data set that must be supplied by the reader is not there."""
 
 
 class ClaimError(GeomemError, AssertionError):
     """A number stated in the text left the interval that its basis allows."""
+
+
+class ConvergenceError(GeomemError, ArithmeticError):
+    """A numerical method did not reach the accuracy that it promises."""
 
 
 class FigureError(GeomemError, ValueError):
