@@ -1,0 +1,328 @@
+r"""The random energy model at any size, exactly: averages over the energies as integrals of one Laplace transform.
+
+With :math:`z_\mu = e^{-E_\mu/t}` independent, :math:`Z = \sum_\mu z_\mu`, and :math:`L(u) = \mathbb E e^{-u z}`,
+the identities :math:`Z^{-2} = \int_0^\infty u\, e^{-uZ} \mathrm du` and
+:math:`\ln Z = \int_0^\infty (e^{-u} - e^{-uZ})\, \mathrm du / u` give
+
+.. math::
+
+   \mathbb E \sum_\mu w_\mu^2 = N \int_0^\infty u\, L''(u)\, L(u)^{N-1} \mathrm du, \qquad
+   \mathbb E \ln Z = \int_0^\infty \big(e^{-u} - L(u)^N\big) \frac{\mathrm du}{u} .
+
+:math:`L` comes from :mod:`~geomem.theory.random_energy_model.mellin_barnes`, with the step :math:`\theta` of its path.
+The outer integral in :math:`\ln u` takes Gauss-Legendre panels of width :math:`\propto 1/c`, where :math:`u^c` is the
+local power of :math:`1 - L`. Step and width are halved together until the result stays; the last change is returned
+as the error. :math:`N` enters through :math:`\ln N` only. Exact at any size, for any law with a cumulant; derived here.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomem.errors import ConvergenceError, InputError
+from geomem.theory.random_energy_model.cumulants import Cumulant
+from geomem.theory.random_energy_model.mellin_barnes import THETA, Transform
+
+__all__ = [
+    "Evaluation",
+    "expected_log_partition",
+    "expected_log_sample_size",
+    "own_participation",
+    "own_weight",
+    "participation",
+]
+
+SCAN = 10  # every tenth tabulated saddle is enough to find the window of an outer integral
+NEGLIGIBLE = 34.0  # e^-34 is below the rounding of a float64 sum
+ROUNDED = 30.0  # below e^-30, L = 1 - (1 - L) is rounding
+WIDTH = 2.0  # first width of a panel in ln u, times the local power of 1 - L
+NODES = np.polynomial.legendre.leggauss(12)
+TOLERANCE = 1e-9  # change at which halving stops, relative (of a logarithm: absolute)
+HALVINGS = 5
+
+
+class Evaluation(NamedTuple):
+    """A number and the change that halving every step last made to it."""
+
+    value: float
+    """The number, at the smallest step."""
+    error: float
+    """Absolute change by the last halving: an upper estimate of the numerical error."""
+
+
+class _Levels:
+    """N independent levels: powers of L, and the panels of ln u that an average over them needs."""
+
+    def __init__(self, cumulant: Cumulant, log_n_points: float) -> None:
+        if not np.log(2) * (1 - 1e-12) <= log_n_points < np.inf:
+            raise InputError(f"got log_n_points = {log_n_points}, expected ln N of at least two points, finite")
+        self.transform = Transform(cumulant)
+        self.log_n = float(log_n_points)
+        log_u = self.transform.one_minus.log_u[::-SCAN]
+        log_one_minus = np.maximum.accumulate(self.transform.log_one_minus(log_u, THETA))
+        log_rate = self.log_count(1) + _log_rate(log_one_minus)
+        ceiling = min(np.log(NEGLIGIBLE), self.log_count(1) + np.log(ROUNDED))
+        self.left, self.center = np.interp([-NEGLIGIBLE - self.log_n, -self.log_n], log_one_minus, log_u)
+        self.right = np.interp(ceiling, log_rate, log_u)
+
+    def panels(self, left: float, right: float, width: float) -> NDArray:
+        """Return the ends of panels from ``left`` to ``right`` as wide as ``width`` over the local power of 1 - L."""
+        table = self.transform.one_minus
+        log_u, power = table.log_u[::-1], table.lam[::-1]
+        powers = np.concatenate([[0.0], np.cumsum(np.diff(log_u) * (power[1:] + power[:-1]) / 2)])
+        first, last = np.interp([left, right], log_u, powers)
+        inner = np.linspace(first, last, int(np.ceil((last - first) / width)) + 1)[1:-1]
+        return np.concatenate([[left], np.interp(inner, powers, log_u), [right]])
+
+    def log_count(self, removed: int) -> float:
+        r"""Return :math:`\ln(N - \mathrm{removed})` without forming :math:`N`."""
+        others = -np.expm1(np.log(max(removed, 1)) - self.log_n) if removed else 1.0
+        return self.log_n + np.log(others) if others > 1e-12 else -np.inf
+
+    def log_survival(self, log_u: NDArray, step: float, *, removed: int) -> NDArray:
+        r"""Return :math:`\ln L(u)^{N - \mathrm{removed}}`."""
+        return -np.exp(self.log_count(removed) + _log_rate(self.transform.log_one_minus(log_u, step)))
+
+
+def _log_rate(log_one_minus: NDArray) -> NDArray:
+    r"""Return :math:`\ln(-\ln L)` from :math:`\ln(1 - L)`, however small :math:`1 - L` is."""
+    q = np.exp(log_one_minus)
+    with np.errstate(divide="ignore"):
+        return np.where(q < 1e-8, log_one_minus + q / 2, np.log(-np.log1p(-q)))
+
+
+def _halve_until_settled(integral: Callable[[float, float], float], *, relative: bool) -> Evaluation:
+    """Return the integral at steps halved until it changes by less than the tolerance."""
+    theta, width = THETA, WIDTH
+    value = integral(theta, width)
+    for _ in range(HALVINGS):
+        theta, width = theta / 2, width / 2
+        value, previous = integral(theta, width), value
+        error = abs(value - previous)
+        if error <= TOLERANCE * (abs(value) if relative else 1.0):
+            return Evaluation(float(value), float(error))
+    raise ConvergenceError(
+        f"got {value:.6g}, changed by {error:.2g} at the last of {HALVINGS} halvings of the steps, expected a change "
+        f"below {TOLERANCE:g}; is the cumulant analytic for 0 < Re(lambda) < 2?"
+    )
+
+
+def _integrate(function: Callable[[NDArray], NDArray], ends: NDArray) -> float:
+    """Return the integral over the panels between ``ends``."""
+    x, w = NODES
+    half = np.diff(ends)[:, None] / 2
+    v = ends[:-1, None] + half * (1 + x)
+    return float((half * w * function(v.ravel()).reshape(v.shape)).sum())
+
+
+def participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
+    r"""Return :math:`\mathbb E \sum_\mu w_\mu^2` over independent energies, exactly, with its numerical error.
+
+    .. math:: \mathbb E \sum_\mu w_\mu^2 = N \int u^2 L''(u)\, L(u)^{N-1}\, \mathrm d \ln u
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`; for the weights at inverse temperature :math:`\beta`,
+        :math:`\lambda \mapsto d\,\zeta(\beta\lambda)`.
+    log_n_points : float
+        :math:`\ln N \ge \ln 2`.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is below :math:`\ln 2` or not finite.
+    ConvergenceError
+        Five halvings of the steps did not settle the value.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> exact = participation(gaussian_cumulant(variance=100.0), log_n_points=np.log(1000))
+    >>> round(exact.value, 6), exact.error < 1e-8
+    (0.679483, True)
+    """
+    levels = _Levels(cumulant, log_n_points)
+
+    def integral(theta: float, width: float) -> float:
+        def integrand(v: NDArray) -> NDArray:
+            log_curvature = levels.transform.log_curvature(v, theta)
+            return np.exp(levels.log_n + log_curvature + levels.log_survival(v, theta, removed=1))
+
+        return _integrate(integrand, levels.panels(levels.left, levels.right, width))
+
+    return _halve_until_settled(integral, relative=True)
+
+
+def own_participation(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Evaluation:
+    r"""Return :math:`\mathbb E \sum_\mu w_\mu^2` where one of the N levels is given, over the N - 1 others.
+
+    .. math::
+
+       \int e^{-u z_1} \big[ (u z_1)^2 L^{N-1} + (N - 1)\, u^2 L'' L^{N-2} \big] \mathrm d \ln u
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        Of one of the other energies.
+    log_own : float
+        :math:`\ln z_1 = -E_1 / t`; at a noisy training point :math:`-\lVert x - y^1 \rVert^2 / 2t`.
+    log_n_points : float
+        :math:`\ln N \ge \ln 2`, the given level among them.
+
+    Raises
+    ------
+    InputError
+        ``log_own`` is not finite, or ``log_n_points`` is below :math:`\ln 2` or not finite.
+    ConvergenceError
+        Five halvings of the steps did not settle the value.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> exact = own_participation(gaussian_cumulant(variance=100.0), log_own=40.0, log_n_points=np.log(1000))
+    >>> round(exact.value, 6)
+    0.967015
+    """
+    levels = _Levels(cumulant, log_n_points)
+
+    def integrand(v: NDArray, log_uz: NDArray, theta: float) -> NDArray:
+        own = 2 * log_uz + levels.log_survival(v, theta, removed=1)
+        log_others = levels.log_count(1) + levels.transform.log_curvature(v, theta)
+        return np.exp(own) + np.exp(log_others + levels.log_survival(v, theta, removed=2))
+
+    return _own_average(levels, log_own, integrand)
+
+
+def own_weight(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Evaluation:
+    r"""Return the mean weight :math:`\mathbb E w_1` of a given level among N, over the N - 1 others.
+
+    .. math:: \mathbb E w_1 = \int u z_1\, e^{-u z_1} L(u)^{N-1}\, \mathrm d \ln u
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        Of one of the other energies.
+    log_own : float
+        :math:`\ln z_1 = -E_1 / t`; at a noisy training point :math:`-\lVert x - y^1 \rVert^2 / 2t`.
+    log_n_points : float
+        :math:`\ln N \ge \ln 2`, the given level among them.
+
+    Raises
+    ------
+    InputError
+        ``log_own`` is not finite, or ``log_n_points`` is below :math:`\ln 2` or not finite.
+    ConvergenceError
+        Five halvings of the steps did not settle the value.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> exact = own_weight(gaussian_cumulant(variance=100.0), log_own=40.0, log_n_points=np.log(1000))
+    >>> round(exact.value, 6)
+    0.959152
+    """
+    levels = _Levels(cumulant, log_n_points)
+
+    def integrand(v: NDArray, log_uz: NDArray, theta: float) -> NDArray:
+        return np.exp(log_uz + levels.log_survival(v, theta, removed=1))
+
+    return _own_average(levels, log_own, integrand)
+
+
+def _own_average(
+    levels: _Levels, log_own: float, integrand: Callable[[NDArray, NDArray, float], NDArray]
+) -> Evaluation:
+    r"""Return the integral of :math:`e^{-u z_1}` times ``integrand``, with panels for the scales of both."""
+    if not np.isfinite(log_own):
+        raise InputError(f"got log_own = {log_own}, expected -E_1 / t, finite")
+    right = min(levels.right, np.log(NEGLIGIBLE) - log_own)
+    left = min(levels.left, right - NEGLIGIBLE)
+
+    def integral(theta: float, width: float) -> float:
+        def own(v: NDArray) -> NDArray:
+            return np.exp(-np.exp(v + log_own)) * integrand(v, v + log_own, theta)
+
+        ends = levels.panels(left, right, width)
+        return _integrate(own, np.union1d(ends, np.arange(right, right - NEGLIGIBLE, -width)))
+
+    return _halve_until_settled(integral, relative=True)
+
+
+def expected_log_partition(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
+    r"""Return :math:`\mathbb E \ln Z`, :math:`Z = \sum_\mu e^{-E_\mu/t}`, exactly, with its numerical error.
+
+    .. math::
+
+       \mathbb E \ln Z = -\gamma - \ln u_0 + \int_{u < u_0} \big( 1 - L(u)^N \big)\, \mathrm d \ln u
+       - \int_{u > u_0} L(u)^N\, \mathrm d \ln u
+
+    for any :math:`u_0`, with Euler's :math:`\gamma`; here :math:`N (1 - L(u_0)) = 1`.
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`.
+    log_n_points : float
+        :math:`\ln N \ge \ln 2`.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is below :math:`\ln 2` or not finite.
+    ConvergenceError
+        Five halvings of the steps did not settle the value.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> exact = expected_log_partition(gaussian_cumulant(variance=4.0), log_n_points=np.log(1000))
+    >>> round(exact.value, 6)
+    8.888327
+    """
+    levels = _Levels(cumulant, log_n_points)
+
+    def integral(theta: float, width: float) -> float:
+        def survival(v: NDArray) -> NDArray:
+            return np.exp(levels.log_survival(v, theta, removed=0))
+
+        def loss(v: NDArray) -> NDArray:
+            return -np.expm1(levels.log_survival(v, theta, removed=0))
+
+        below = _integrate(loss, levels.panels(levels.left, levels.center, width))
+        above = _integrate(survival, levels.panels(levels.center, levels.right, width))
+        return below - above - np.euler_gamma - levels.center
+
+    return _halve_until_settled(integral, relative=False)
+
+
+def expected_log_sample_size(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
+    r"""Return :math:`\mathbb E \ln \tilde N`, with :math:`\tilde N = 1/\sum_\mu w_\mu^2` the effective sample size.
+
+    .. math:: \mathbb E \ln \tilde N = 2\, \mathbb E \ln Z(\lambda{=}1) - \mathbb E \ln Z(\lambda{=}2)
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`, analytic for :math:`0 < \mathrm{Re} \lambda < 4`.
+    log_n_points : float
+        :math:`\ln N \ge \ln 2`.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is below :math:`\ln 2` or not finite.
+    ConvergenceError
+        Five halvings of the steps did not settle the value.
+
+    Examples
+    --------
+    >>> exact = expected_log_sample_size(lambda lam: 0 * lam, log_n_points=np.log(50))  # equal levels
+    >>> round(float(np.exp(exact.value)), 6)
+    50.0
+    """
+    once = expected_log_partition(cumulant, log_n_points=log_n_points)
+    twice = expected_log_partition(lambda lam: cumulant(2 * lam), log_n_points=log_n_points)
+    return Evaluation(2 * once.value - twice.value, 2 * once.error + twice.error)

@@ -1,0 +1,233 @@
+r"""The random energy model in the limit of many levels: entropy, condensation, free entropy, frozen weights.
+
+:math:`N` independent energies with cumulant :math:`d\,\zeta(\lambda) = \ln \mathbb E e^{-\lambda E/t}` make the
+partition function :math:`Z(\lambda) = \sum_\mu e^{-\lambda E_\mu/t}`. The levels that carry the weight at
+:math:`\lambda` number :math:`e^{S(\lambda)}`,
+
+.. math:: S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda) ,
+
+which falls with :math:`\lambda`, since :math:`S' = -\lambda\, d\,\zeta''`. Where it reaches zero, at
+:math:`\lambda^*`, there are no deeper levels to go to: beyond, the lowest few keep the weight, the free entropy
+:math:`\ln Z` grows linearly, and the weights follow the Poisson-Dirichlet law with :math:`\rho = \lambda^*/\lambda`.
+
+Everything here is extensive, in nats: divide by :math:`d` to compare with rates. Statements hold to leading order in
+:math:`d` at fixed :math:`\ln N / d`; :mod:`~geomem.theory.random_energy_model.finite_size` is exact at any size.
+Derrida (1981) for the model; Mézard, Parisi, Sourlas, Toulouse, and Virasoro (1984) for the frozen weights.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from geomem.errors import InputError
+from geomem.theory.random_energy_model.cumulants import Cumulant, derivative
+
+__all__ = [
+    "condensation_point",
+    "entropy",
+    "free_entropy",
+    "frozen_participation",
+    "frozen_participation_variance",
+    "poisson_dirichlet",
+]
+
+LAMBDA_MAX = 1e6
+
+
+def entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray:
+    r"""Return the entropy of the levels that carry the weight, in nats.
+
+    .. math:: S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda)
+
+    Negative beyond condensation, where no such level exists.
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`.
+    lam : array of float
+        Inverse temperature :math:`\lambda \ge 0` in units of :math:`1/t`.
+    log_n_points : float
+        :math:`\ln N`.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> float(entropy(gaussian_cumulant(variance=8.0), 1.0, log_n_points=9.0))
+    5.0
+    """
+    lam = np.asarray(lam, dtype=np.float64)
+    return log_n_points + cumulant(lam) - lam * derivative(cumulant, lam)
+
+
+def condensation_point(cumulant: Cumulant, *, log_n_points: float) -> float:
+    r"""Return :math:`\lambda^*`, the root of :math:`S(\lambda^*) = 0`; infinity if the entropy stays positive.
+
+    The frozen parameter of the weights at :math:`\lambda` is :math:`\rho = \lambda^*/\lambda` where this is below one.
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`, not constant.
+    log_n_points : float
+        :math:`\ln N > 0`.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is not positive and finite.
+
+    Notes
+    -----
+    A law with an atom of probability :math:`p` at its lowest energy keeps :math:`S(\lambda) \ge \ln(Np)`, so it never
+    condenses on fewer than :math:`Np` points. The search ends at :math:`\lambda = 10^6`.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> round(condensation_point(gaussian_cumulant(variance=8.0), log_n_points=9.0), 12)
+    1.5
+    """
+    if not 0 < log_n_points < np.inf:
+        raise InputError(f"got log_n_points = {log_n_points}, expected ln N, positive and finite")
+
+    def s(lam: float) -> float:
+        return float(entropy(cumulant, lam, log_n_points=log_n_points))
+
+    above = 1.0
+    while s(above) > 0:
+        above *= 2
+        if above > LAMBDA_MAX:
+            return np.inf
+    below = above / 2
+    while s(below) < 0:
+        below /= 2
+    return brentq(s, below, above, xtol=1e-300, rtol=4 * np.finfo(float).eps)
+
+
+def free_entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray:
+    r"""Return the limit of :math:`\ln Z(\lambda)` for :math:`Z = \sum_\mu e^{-\lambda E_\mu/t}`, in nats.
+
+    .. math::
+
+       \ln Z \simeq \ln N + d\,\zeta(\lambda) \quad (\lambda \le \lambda^*), \qquad
+       \lambda\, d\,\zeta'(\lambda^*) \quad (\lambda > \lambda^*) .
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`.
+    lam : array of float
+        Inverse temperature :math:`\lambda \ge 0` in units of :math:`1/t`.
+    log_n_points : float
+        :math:`\ln N > 0`.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> free_entropy(gaussian_cumulant(variance=8.0), [1.0, 2.0], log_n_points=9.0)
+    array([13., 24.])
+    """
+    lam = np.asarray(lam, dtype=np.float64)
+    critical = condensation_point(cumulant, log_n_points=log_n_points)
+    liquid = log_n_points + cumulant(lam)
+    if np.isinf(critical):
+        return liquid
+    return np.where(lam <= critical, liquid, lam * derivative(cumulant, critical))
+
+
+def _check_rho(rho: ArrayLike) -> NDArray:
+    rho = np.asarray(rho, dtype=np.float64)
+    if not ((rho >= 0) & (rho <= 1)).all():
+        raise InputError(f"got rho = {rho}, expected 0 <= rho <= 1; above condensation the frozen laws do not hold")
+    return rho
+
+
+def frozen_participation(rho: ArrayLike) -> NDArray:
+    r"""Return the limit of :math:`\mathbb E \sum_\mu w_\mu^2 = 1 - \rho` in the frozen phase.
+
+    Parameters
+    ----------
+    rho : array of float
+        Frozen parameter :math:`0 \le \rho \le 1`; at :math:`\lambda = 1`, :math:`\rho = \lambda^*`.
+
+    Raises
+    ------
+    InputError
+        ``rho`` is not in [0, 1].
+
+    Examples
+    --------
+    >>> float(frozen_participation(0.25))
+    0.75
+    """
+    return 1 - _check_rho(rho)
+
+
+def frozen_participation_variance(rho: ArrayLike) -> NDArray:
+    r"""Return the limit of the variance of :math:`\sum_\mu w_\mu^2` over draws of the energies.
+
+    .. math:: \mathrm{Var} \sum_\mu w_\mu^2 = \tfrac13 \rho (1 - \rho)
+
+    It does not vanish with :math:`N`: the participation does not self-average.
+
+    Parameters
+    ----------
+    rho : array of float
+        Frozen parameter :math:`0 \le \rho \le 1`.
+
+    Raises
+    ------
+    InputError
+        ``rho`` is not in [0, 1].
+
+    Examples
+    --------
+    >>> float(frozen_participation_variance(0.25))
+    0.0625
+    """
+    rho = _check_rho(rho)
+    return rho * (1 - rho) / 3
+
+
+def poisson_dirichlet(rho: float, n_samples: int, generator: np.random.Generator, *, n_weights: int) -> NDArray:
+    r"""Return the largest frozen weights of independent samples, in falling order, shape (n_samples, n_weights).
+
+    The levels near the lowest form a Poisson process; with arrival times :math:`\Gamma_k` of a unit process,
+
+    .. math:: w_k = \Gamma_k^{-1/\rho} \Big/ \sum_{j \ge 1} \Gamma_j^{-1/\rho} .
+
+    The sum is drawn up to ``n_weights``; its remainder is replaced by its mean given the last arrival,
+    :math:`\Gamma^{1 - 1/\rho} / (1/\rho - 1)`, so the weights that are returned add up to a little less than one.
+
+    Parameters
+    ----------
+    rho : float
+        Frozen parameter, :math:`0 < \rho < 1`.
+    n_samples : int
+        Number of samples, at least 1.
+    generator : numpy.random.Generator
+        Source of the exponential gaps.
+    n_weights : int
+        Weights drawn per sample, at least 1; the error of the remainder falls as ``n_weights`` to the
+        :math:`\tfrac12 - 1/\rho`.
+
+    Raises
+    ------
+    InputError
+        ``rho`` is not inside (0, 1), or a number is below 1.
+
+    Examples
+    --------
+    >>> w = poisson_dirichlet(0.5, 20_000, np.random.default_rng(0), n_weights=100)
+    >>> round(float((w**2).sum(axis=1).mean()), 2)
+    0.5
+    """
+    if not 0 < rho < 1:
+        raise InputError(f"got rho = {rho}, expected 0 < rho < 1")
+    if n_samples < 1 or n_weights < 1:
+        raise InputError(f"got n_samples = {n_samples}, n_weights = {n_weights}, expected at least 1 of each")
+    arrivals = generator.exponential(size=(n_samples, n_weights)).cumsum(axis=1)
+    z = (arrivals / arrivals[:, :1]) ** (-1 / rho)
+    remainder = z[:, -1:] * arrivals[:, -1:] / (1 / rho - 1)
+    return z / (z.sum(axis=1, keepdims=True) + remainder)
