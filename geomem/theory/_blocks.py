@@ -64,17 +64,17 @@ class Blocks:
         """Return the same law seen from other states."""
         return replace(self, squares=squares)
 
-    def information_gain(self, t: np.ndarray) -> np.ndarray:
+    def information_gain(self, t: np.ndarray) -> np.ndarray | np.float64:
         r"""Return :math:`\mathrm{KL}(x, t)` in nats; ``t`` broadcasts against the states."""
-        t = np.asarray(t)[..., None]
+        t = t[..., None]
         total = t + self.variances
         u = self.variances / total
         at_the_mean = self.sizes * relative_entropy_at_the_mean(u, self.variances / t)
         return 0.5 * (at_the_mean + self.squares / total * u).sum(-1)
 
-    def energy_variance(self, t: np.ndarray) -> np.ndarray:
+    def energy_variance(self, t: np.ndarray) -> np.ndarray | np.float64:
         r"""Return :math:`V(x, t)`; ``t`` broadcasts against the states."""
-        t = np.asarray(t)[..., None]
+        t = t[..., None]
         total = t + self.variances
         u = self.variances / total
         return (0.5 * self.sizes * u**2 + self.squares / total * u * (t / total)).sum(-1)

@@ -324,7 +324,8 @@ def axis_order(*, variances: Variances, n_points: Points) -> AxisOrder:
     changes with :math:`\ln t` at the rate :math:`-\tfrac12[\sum_{j\ne i}u_j^2 + u_i((1-u_i)^2+u_i^2)] < 0`. The last
     term is at most 1/8 nat, at :math:`t = \sigma_i^2`. Of two axes with
     :math:`\sigma_A > \sigma_B`, A condenses first if and only if :math:`t_c > \sigma_A\sigma_B` (either of the two
-    times: they lie on the same side); the second cumulant always says A.
+    times: they lie on the same side); the second cumulant always says A. The order is decided by this criterion, so it
+    is right also where the times agree to all digits, at :math:`t_c \ll \sigma^2`.
 
     Parameters
     ----------
@@ -368,5 +369,8 @@ def axis_order(*, variances: Variances, n_points: Points) -> AxisOrder:
         return blocks.at(t[..., None] * along[k]).information_gain(t)
 
     times = _root(nats, rows, _lower_bound(blocks, rows), high).reshape(*log_n.shape, g)
-    times = times[..., np.searchsorted(blocks.variances, sigma2)]
-    return AxisOrder(times, np.argsort(-times, axis=-1, kind="stable"))
+    sigma = np.sqrt(blocks.variances)
+    above = times[..., None] > sigma[:, None] * sigma  # t_c of the row against the geometric mean
+    beaten = np.where(sigma[:, None] > sigma, above, ~above & (sigma[:, None] < sigma)).sum(-1)
+    block = np.searchsorted(blocks.variances, sigma2)
+    return AxisOrder(times[..., block], np.argsort(-beaten[..., block], axis=-1, kind="stable"))

@@ -33,18 +33,16 @@ All of this is exact at any dimension; derived here. Directions without variance
 :math:`-\lambda x_i^2/2t` to :math:`K`, the same for every data point, and nothing to the divergence or to :math:`V`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from geomem._typing import Float
 from geomem.errors import InputError
 from geomem.theory._blocks import as_blocks, as_times, broadcast_shape
+from geomem.theory.random_energy_model.cumulants import Cumulant
 
-__all__ = ["Cumulant", "energy_variance", "information_gain", "positional_cumulant"]
-
-Cumulant = Callable[[np.ndarray | complex], np.ndarray | complex]
-r"""A cumulant function :math:`K(\lambda)`: real or complex arguments of any shape, a value for each."""
+__all__ = ["energy_variance", "information_gain", "positional_cumulant"]
 
 
 def positional_cumulant(
