@@ -35,6 +35,11 @@ points = st.floats(0.1, 60).map(math.exp)
 seeds = st.integers(0, 2**32 - 1)
 
 
+def close(expected, rel: float):
+    """Relative comparison alone: pytest.approx would add an absolute 1e-12."""
+    return pytest.approx(expected, rel=rel, abs=0)
+
+
 def spread(blocks: list[list[float]]) -> np.ndarray:
     return np.concatenate([np.full(n, value) for value, n in blocks])
 
@@ -75,12 +80,12 @@ def test_table_of_states(row):
     sigma2, x, n = spread(row["variances"]), np.sqrt(spread(row["squares"])), row["n_points"]
     independent = brentq(lambda t: torch_gain(x, sigma2, t) - math.log(n), 1e-4, 10)
     time = condensation_time(x, variances=sigma2, n_points=n)
-    assert time == pytest.approx(independent, rel=1e-9)
+    assert time == close(independent, 1e-9)
     assert time == pytest.approx(float(row["T1"]), abs=last_digit(row["T1"]))
     alpha, d = math.log(n) / len(x), len(x)
     as_printed = 0.5 * math.sqrt((np.sum(sigma2**2) / d + 2 * np.sum(x**2 * sigma2) / d) / alpha)
     published = condensation_time_second_cumulant(x, variances=sigma2, n_points=n)
-    assert published == pytest.approx(as_printed, rel=1e-14)
+    assert published == close(as_printed, 1e-14)
     assert published == pytest.approx(float(row["second_cumulant"]), abs=last_digit(row["second_cumulant"]))
 
 
@@ -90,7 +95,7 @@ def test_table_of_axes():
     for axis, published in REFERENCE["axis"]["times"].items():
         e = np.eye(len(sigma2))[int(axis)]
         independent = brentq(lambda t, e=e: torch_gain(math.sqrt(t) * e, sigma2, t) - math.log(n), 1e-4, 10)
-        assert times[int(axis)] == pytest.approx(independent, rel=1e-9)
+        assert times[int(axis)] == close(independent, 1e-9)
         assert times[int(axis)] == pytest.approx(float(published), abs=last_digit(published))
     assert order.tolist() == [2, 3, 4, 5, 6, 0, 1, *range(7, 30)]
 
@@ -103,7 +108,7 @@ def test_the_root_is_that_of_forty_digits(sigma2, n, seed):
     x = np.random.default_rng(seed).normal(size=len(sigma2))
     time = condensation_time(x, variances=sigma2, n_points=n)
     exact = exact_root(lambda t: exact_terms(x, sigma2, t)[0] - mpmath.log(n), time)
-    assert time == pytest.approx(exact, rel=2e-13)
+    assert time == close(exact, 2e-13)
 
 
 @pytest.mark.parametrize("n", [1 + 2.0**-40, 1.001, 2, 10**6, 10**100, 10**250], ids="{:.3g}".format)
@@ -112,7 +117,7 @@ def test_few_and_many_points_in_few_dimensions(n):
     x, sigma2 = np.array([0.5, 2.0, 7.0, 0.0]), [1.0, 0.3, 0.0, 1e-5]
     time = condensation_time(x, variances=sigma2, n_points=n)
     exact = exact_root(lambda t: exact_terms(x, sigma2, t)[0] - mpmath.log(mpmath.mpf(n)), time)
-    assert time == pytest.approx(exact, rel=2e-13)
+    assert time == close(exact, 2e-13)
 
 
 @given(sigma2=variances, n=st.floats(2, 60).map(math.exp), seed=seeds)
@@ -127,7 +132,7 @@ def test_the_corrected_root_is_that_of_forty_digits_and_its_right_side_falls(sig
         gain, variance = exact_terms(x, sigma2, t)
         return gain + mpmath.log(2 * mpmath.pi * variance) / 2 - mpmath.log(n)
 
-    assert time == pytest.approx(exact_root(equation, time), rel=2e-13)
+    assert time == close(exact_root(equation, time), 2e-13)
     t = np.logspace(-12, 6, 400)
     state = {"variances": sigma2, "t": t}
     right_side = information_gain(x, **state) + 0.5 * np.log(2 * np.pi * energy_variance(x, **state))
@@ -139,7 +144,7 @@ def test_the_corrected_root_is_that_of_forty_digits_and_its_right_side_falls(sig
 def test_collapse_of_equal_variances_is_closed(m, zeros, sigma2, log_n):
     n = math.exp(log_n)
     closed = sigma2 / math.expm1(2 * math.log(n) / m)
-    assert collapse_time(variances=[sigma2] * m + [0.0] * zeros, n_points=n) == pytest.approx(closed, rel=2e-13)
+    assert collapse_time(variances=[sigma2] * m + [0.0] * zeros, n_points=n) == close(closed, 2e-13)
 
 
 @given(sigma2=variances, n=points)
@@ -149,9 +154,9 @@ def test_collapse_is_the_condensation_of_typical_states(sigma2, n):
         lambda t: sum(mpmath.log(1 + mpmath.mpf(v) / t) for v in sigma2) / 2 - mpmath.log(n),
         time,
     )
-    assert time == pytest.approx(exact, rel=2e-13)
+    assert time == close(exact, 2e-13)
     typical = np.sqrt(time + np.array(sigma2))
-    assert condensation_time(typical, variances=sigma2, n_points=n) == pytest.approx(time, rel=1e-12)
+    assert condensation_time(typical, variances=sigma2, n_points=n) == close(time, 1e-12)
 
 
 @pytest.mark.parametrize("rho", [0.2, 0.7, 1.0])
@@ -174,7 +179,7 @@ def test_the_second_cumulant_is_the_limit_of_few_nats_per_direction():
     published = condensation_time_second_cumulant(np.zeros(m), **state)
     time = condensation_time(np.zeros(m), **state)
     excess = published / time - 1
-    assert excess * time == pytest.approx([2 / 3] * 3, rel=2e-2)
+    assert excess * time == close([2 / 3] * 3, 2e-2)
     assert np.diff(np.log(excess)) / np.diff(np.log(time)) == pytest.approx([-1, -1], abs=5e-3)
 
 
@@ -206,7 +211,7 @@ def test_the_larger_variance_condenses_first_iff_above_the_geometric_mean(sigma2
                 assert (times[a] > times[b]) == (times[a] > between)
     for i, t in enumerate(times):
         moved = condensation_time(math.sqrt(t) * np.eye(len(sigma2))[i], variances=sigma2, n_points=n)
-        assert t == pytest.approx(moved, rel=1e-12)
+        assert t == close(moved, 1e-12)
 
 
 @given(sigma2=variances, i=st.integers(0, 5))
@@ -220,7 +225,7 @@ def test_along_an_axis_information_falls_and_the_state_adds_at_most_an_eighth_of
         peak = np.array(sigma2[i])
         moved = information_gain(np.sqrt(peak) * np.eye(len(sigma2))[i], variances=sigma2, t=peak)
         expected = information_gain(np.zeros(len(sigma2)), variances=sigma2, t=peak) + 0.125
-        assert moved == pytest.approx(expected, rel=1e-12)
+        assert moved == close(expected, 1e-12)
 
 
 def test_axes_of_equal_variance_tie_and_one_without_variance_is_at_the_mean():
@@ -240,9 +245,9 @@ def test_axes_of_equal_variance_tie_and_one_without_variance_is_at_the_mean():
 def test_only_ratios_of_lengths_matter(function, c):
     x, sigma2 = np.array([1.0, -0.4, 3.0, 0.2, 0.0]), np.array([1.0, 0.5, 0.0, 0.5, 0.1])
     scaled = function(c * x, variances=c**2 * sigma2, n_points=200)
-    assert scaled == pytest.approx(c**2 * function(x, variances=sigma2, n_points=200), rel=1e-12)
+    assert scaled == close(c**2 * function(x, variances=sigma2, n_points=200), 1e-12)
     collapse = collapse_time(variances=c**2 * sigma2, n_points=200)
-    assert collapse == pytest.approx(c**2 * collapse_time(variances=sigma2, n_points=200), rel=1e-12)
+    assert collapse == close(c**2 * collapse_time(variances=sigma2, n_points=200), 1e-12)
 
 
 @pytest.mark.parametrize("function", OF_STATES)
@@ -251,8 +256,8 @@ def test_a_rotation_among_equal_variances_changes_nothing(function):
     x, sigma2 = np.array([1.0, -0.5, 2.0, 0.3, -2.0]), [1.0, 1.0, 1.0, 0.2, 0.2]
     turned = np.concatenate([rotation @ x[:3], [2.0, 0.3]])
     before = function(x, variances=sigma2, n_points=100)
-    assert function(turned, variances=sigma2, n_points=100) == pytest.approx(before, rel=1e-13)
-    assert function(x[::-1].copy(), variances=sigma2, n_points=100) != pytest.approx(before, rel=1e-2)
+    assert function(turned, variances=sigma2, n_points=100) == close(before, 1e-13)
+    assert function(x[::-1].copy(), variances=sigma2, n_points=100) != close(before, 1e-2)
 
 
 @pytest.mark.parametrize("function", OF_STATES)
@@ -265,8 +270,11 @@ def test_states_and_numbers_of_points_broadcast(function):
     for i, j in np.ndindex(3, 4):
         one = function(x[i, j], variances=sigma2, n_points=int(n[j]))
         assert isinstance(one, float)
-        assert together[i, j] == pytest.approx(one, rel=1e-13)
-    assert function(x[0, 0], variances=sigma2, n_points=n[:, None]).shape == (4, 1)
+        assert together[i, j] == close(one, 1e-13)
+    crossed = function(x[0], variances=sigma2, n_points=n[:, None])
+    assert crossed.shape == (4, 4)
+    np.testing.assert_allclose(np.diag(crossed), together[0], rtol=1e-13)
+    np.testing.assert_allclose(crossed[0], function(x[0], variances=sigma2, n_points=50), rtol=1e-13)
     assert function(x[:0], variances=sigma2, n_points=n).shape == (0, 4)
 
 
@@ -277,7 +285,7 @@ def test_collapse_and_axes_take_arrays_of_points():
     order = axis_order(variances=sigma2, n_points=n)
     assert isinstance(collapse_time(variances=sigma2, n_points=3), float)
     for i, j in np.ndindex(2, 2):
-        assert times[i, j] == pytest.approx(collapse_time(variances=sigma2, n_points=n[i, j]), rel=1e-13)
+        assert times[i, j] == close(collapse_time(variances=sigma2, n_points=n[i, j]), 1e-13)
         alone = axis_order(variances=sigma2, n_points=n[i, j])
         np.testing.assert_allclose(order.times[i, j], alone.times, rtol=1e-13)
         assert np.array_equal(order.order[i, j], alone.order)
@@ -287,10 +295,10 @@ def test_more_points_than_float64_can_count():
     """10^1024 points in 4096 equal directions have the time of 10^4 points in 16 of them."""
     big = condensation_time(np.ones(4096), variances=np.ones(4096), n_points=10**1024)
     small = condensation_time(np.ones(16), variances=np.ones(16), n_points=10**4)
-    assert big == pytest.approx(small, rel=1e-13)
+    assert big == close(small, 1e-13)
     mixed = collapse_time(variances=np.ones(4096), n_points=[10**4, 10**1024, 1e4])
     assert mixed[0] == mixed[2]
-    assert mixed[1] == pytest.approx(1 / math.expm1(2 * 1024 * math.log(10) / 4096), rel=1e-13)
+    assert mixed[1] == close(1 / math.expm1(2 * 1024 * math.log(10) / 4096), 1e-13)
 
 
 # --- the correction against the exact average ------------------------------------------------------------------------
@@ -388,7 +396,7 @@ def test_roots_beyond_float64_are_refused():
         with pytest.raises(RegimeError, match="beyond float64; use fewer points"):
             time()
     assert condensation_time_second_cumulant(np.zeros(1), variances=[1.0], n_points=n) > 0
-    assert collapse_time(variances=[1.0] * 4, n_points=n) == pytest.approx(1e-125, rel=1e-12)
+    assert collapse_time(variances=[1.0] * 4, n_points=n) == close(1e-125, 1e-12)
 
 
 @pytest.mark.parametrize(
