@@ -193,7 +193,7 @@ def condensation_time_corrected(x: Float[np.ndarray, "*batch d"], *, variances: 
     for 1 to 1000 equal variances, :math:`N` from 5 to 1000, and :math:`x_i^2/\sigma^2` from 0 to 25: at most 15 % above
     it where :math:`V \ge 4`, 30 % where :math:`V \ge 2`, 80 % where :math:`V \ge 1`, and up to a factor of four beyond;
     half of (T1) was further off in every case. At any size, exact:
-    :func:`geomem.theory.random_energy_model.participation`.
+    :func:`~geomem.theory.random_energy_model.finite_size.participation`.
 
     Examples
     --------

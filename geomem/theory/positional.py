@@ -83,11 +83,11 @@ def positional_cumulant(
     >>> print(f"{cumulant(1.0):.6f}")
     -1.085372
     """
-    blocks, t = as_blocks(x, variances), as_times(t)
-    if blocks.squares.ndim != 1 or t.ndim != 0:
-        raise InputError(f"got x of shape {np.shape(x)} and t of shape {t.shape}, expected one state and one t")
+    blocks, noise = as_blocks(x, variances), as_times(t)
+    if blocks.squares.ndim != 1 or noise.ndim != 0:
+        raise InputError(f"got x of shape {np.shape(x)} and t of shape {noise.shape}, expected one state and one t")
+    t = float(noise)
     terms = list(zip(blocks.sizes.tolist(), blocks.variances.tolist(), blocks.squares.tolist(), strict=True))
-    t = float(t)
 
     def cumulant(lam):
         return sum(-0.5 * (n * np.log1p(lam * (v / t)) + lam * square / (t + lam * v)) for n, v, square in terms)
@@ -134,9 +134,9 @@ def information_gain(
     >>> print(f"{information_gain(np.array([1.0, 0.0]), variances=[1.0, 0.25], t=0.5):.6f}")
     0.474261
     """
-    blocks, t = as_blocks(x, variances), as_times(t)
-    broadcast_shape(x=blocks.squares.shape[:-1], t=t.shape)
-    return blocks.information_gain(t)[()]
+    blocks, noise = as_blocks(x, variances), as_times(t)
+    broadcast_shape(x=blocks.squares.shape[:-1], t=noise.shape)
+    return blocks.information_gain(noise)
 
 
 def energy_variance(
@@ -178,6 +178,6 @@ def energy_variance(
     >>> print(f"{energy_variance(np.array([1.0, 0.0]), variances=[1.0, 0.25], t=0.5):.6f}")
     0.425926
     """
-    blocks, t = as_blocks(x, variances), as_times(t)
-    broadcast_shape(x=blocks.squares.shape[:-1], t=t.shape)
-    return blocks.energy_variance(t)[()]
+    blocks, noise = as_blocks(x, variances), as_times(t)
+    broadcast_shape(x=blocks.squares.shape[:-1], t=noise.shape)
+    return blocks.energy_variance(noise)
