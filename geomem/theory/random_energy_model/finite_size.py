@@ -38,6 +38,7 @@ SCAN = 10  # every tenth tabulated saddle is enough to find the window of an out
 NEGLIGIBLE = 34.0  # e^-34 is below the rounding of a float64 sum
 ROUNDED = 30.0  # below e^-30, L = 1 - (1 - L) is rounding
 WIDTH = 2.0  # first width of a panel in ln u, times the local power of 1 - L
+RATE = 8.0  # a fall of L^N by e^-8 counts as a rise of 1 - L by e
 NODES = np.polynomial.legendre.leggauss(12)
 TOLERANCE = 1e-9  # change at which halving stops, relative (of a logarithm: absolute)
 HALVINGS = 5
@@ -61,20 +62,20 @@ class _Levels:
         self.transform = Transform(cumulant)
         self.log_n = float(log_n_points)
         log_u = self.transform.one_minus.log_u[::-SCAN]
-        log_one_minus = np.maximum.accumulate(self.transform.log_one_minus(log_u, THETA))
-        log_rate = self.log_count(1) + _log_rate(log_one_minus)
-        ceiling = min(np.log(NEGLIGIBLE), self.log_count(1) + np.log(ROUNDED))
+        step = THETA / 2 if log_n_points < 3 else THETA  # a few levels ask for L itself, down to e^-30
+        log_one_minus = np.maximum.accumulate(self.transform.log_one_minus(log_u, step))
+        log_rate = self.log_count(1) + _log_rate(log_one_minus)  # of L^(N-1)
+        rounded = self.log_count(1) + np.log(ROUNDED)
         self.left, self.center = np.interp([-NEGLIGIBLE - self.log_n, -self.log_n], log_one_minus, log_u)
-        self.right = np.interp(ceiling, log_rate, log_u)
+        self.right, self.rounded = np.interp([min(np.log(NEGLIGIBLE), rounded), rounded], log_rate, log_u)
+        self.scan, self.rate = log_u, np.exp(np.minimum(log_rate, 300))
+        self.progress = log_one_minus + np.minimum(self.rate, NEGLIGIBLE) / RATE
 
     def panels(self, left: float, right: float, width: float) -> NDArray:
-        """Return the ends of panels from ``left`` to ``right`` as wide as ``width`` over the local power of 1 - L."""
-        table = self.transform.one_minus
-        log_u, power = table.log_u[::-1], table.lam[::-1]
-        powers = np.concatenate([[0.0], np.cumsum(np.diff(log_u) * (power[1:] + power[:-1]) / 2)])
-        first, last = np.interp([left, right], log_u, powers)
+        r"""Return the ends of panels, each of which takes ``width`` from :math:`\ln(1-L)` or its share of the decay."""
+        first, last = np.interp([left, right], self.scan, self.progress)
         inner = np.linspace(first, last, int(np.ceil((last - first) / width)) + 1)[1:-1]
-        return np.concatenate([[left], np.interp(inner, powers, log_u), [right]])
+        return np.concatenate([[left], np.interp(inner, self.progress, self.scan), [right]])
 
     def log_count(self, removed: int) -> float:
         r"""Return :math:`\ln(N - \mathrm{removed})` without forming :math:`N`."""
@@ -93,16 +94,18 @@ def _log_rate(log_one_minus: NDArray) -> NDArray:
         return np.where(q < 1e-8, log_one_minus + q / 2, np.log(-np.log1p(-q)))
 
 
-def _halve_until_settled(integral: Callable[[float, float], float], *, relative: bool) -> Evaluation:
-    """Return the integral at steps halved until it changes by less than the tolerance."""
+def _halve_until_settled(
+    integral: Callable[[float, float], float], *, relative: bool, floor: float = 0.0
+) -> Evaluation:
+    """Return the integral at steps halved until it changes by less than the tolerance, or the ``floor`` it has."""
     theta, width = THETA, WIDTH
     value = integral(theta, width)
     for _ in range(HALVINGS):
         theta, width = theta / 2, width / 2
         value, previous = integral(theta, width), value
         error = abs(value - previous)
-        if error <= TOLERANCE * (abs(value) if relative else 1.0):
-            return Evaluation(float(value), float(error))
+        if error <= floor + TOLERANCE * (abs(value) if relative else 1.0):
+            return Evaluation(float(value), float(error + floor))
     raise ConvergenceError(
         f"got {value:.6g}, changed by {error:.2g} at the last of {HALVINGS} halvings of the steps, expected a change "
         f"below {TOLERANCE:g}; is the cumulant analytic for 0 < Re(lambda) < 2?"
@@ -238,17 +241,23 @@ def _own_average(
     r"""Return the integral of :math:`e^{-u z_1}` times ``integrand``, with panels for the scales of both."""
     if not np.isfinite(log_own):
         raise InputError(f"got log_own = {log_own}, expected -E_1 / t, finite")
-    right = min(levels.right, np.log(NEGLIGIBLE) - log_own)
+    # A small own factor gains as u^2 where L^(N-1) still falls slowly: go on until the fall has won.
+    gain = 2 * np.maximum(levels.scan - levels.center, 0)
+    held = levels.scan[np.flatnonzero(levels.rate - gain < NEGLIGIBLE)[-1] + 1 :]
+    right = min([*held[:1], levels.rounded, np.log(NEGLIGIBLE) - log_own])
     left = min(levels.left, right - NEGLIGIBLE)
+    unit = min(levels.center, right) - NEGLIGIBLE
 
     def integral(theta: float, width: float) -> float:
         def own(v: NDArray) -> NDArray:
             return np.exp(-np.exp(v + log_own)) * integrand(v, v + log_own, theta)
 
         ends = levels.panels(left, right, width)
-        return _integrate(own, np.union1d(ends, np.arange(right, right - NEGLIGIBLE, -width)))
+        return _integrate(own, np.union1d(ends, np.arange(right, unit, -width)))
 
-    return _halve_until_settled(integral, relative=True)
+    # What a single other level adds where its L is rounding is left out, and stated (N = 2 and a tiny own factor).
+    floor = ROUNDED * np.exp(-ROUNDED) if right == levels.rounded else 0.0
+    return _halve_until_settled(integral, relative=True, floor=floor)
 
 
 def expected_log_partition(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:

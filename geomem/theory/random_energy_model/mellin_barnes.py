@@ -51,16 +51,17 @@ class _MellinBarnes:
         c = self.saddle(log_u)
         h = np.interp(c, self.lam, self.curvature) ** -0.5
         bend = np.clip(np.interp(c, self.lam, self.skewness) / 3, -BEND, BEND)
-        theta = np.arange(0.0, np.arcsinh(REACH / h.min()) + step, step)
+        ends = np.arcsinh(REACH / h)
+        theta = ends[:, None] * np.linspace(0.0, 1.0, int(np.ceil(ends.max() / step)) + 1)
         height = self._height(log_u, c, h, bend, theta)
         # A bent path serves only where it keeps falling from its saddle; the vertical line always does.
         upright = ~((height.real.max(axis=1) < 0.1) & (height.real[:, -1] < -FALLEN))
         bend[upright] = 0.0
-        height[upright] = self._height(log_u[upright], c[upright], h[upright], bend[upright], theta)
+        height[upright] = self._height(log_u[upright], c[upright], h[upright], bend[upright], theta[upright])
         integrand = (np.exp(height) * (np.cosh(theta) - 1j * bend[:, None] * np.sinh(theta))).real
         integrand[:, 0] /= 2  # the path is symmetric: its upper half, trapezoid rule
         with np.errstate(divide="ignore"):
-            return c * log_u + self.g(c) + np.log(np.maximum(integrand.sum(axis=1) * step * h / np.pi, 0.0))
+            return c * log_u + self.g(c) + np.log(np.maximum(integrand.sum(axis=1) * theta[:, 1] * h / np.pi, 0.0))
 
     def _height(self, log_u: NDArray, c: NDArray, h: NDArray, bend: NDArray, theta: NDArray) -> NDArray:
         """Return the exponent along each path, less its value at the saddle."""
