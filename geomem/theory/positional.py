@@ -7,30 +7,33 @@ the state along the same axes, one Gaussian integral for each direction gives
 
 .. math::
 
-   K(\lambda) = \ln \mathbb E_y\, e^{-\lambda E/t}
+   d\,\zeta(\lambda) = \ln \mathbb E_y\, e^{-\lambda E/t}
      = -\tfrac12\sum_i \ln\!\Big(1+\frac{\lambda\sigma_i^2}{t}\Big)
-       -\tfrac12\sum_i \frac{\lambda x_i^2}{t+\lambda\sigma_i^2}, \qquad K = d\,\zeta .
+       -\tfrac12\sum_i \frac{\lambda x_i^2}{t+\lambda\sigma_i^2} .
 
 The tilted law :math:`\propto p_0(y)\,e^{-\lambda E/t}` is the posterior :math:`p(x_0 | x)` at noise :math:`t/\lambda`:
 a Gaussian density in :math:`y` around :math:`x` is the likelihood. Hence, for *any* law of the data,
 
 .. math:: \mathrm{KL}\big(p_\lambda \,\|\, p_0\big)
-   = \Big\langle \ln\frac{e^{-\lambda E/t}}{e^{K(\lambda)}} \Big\rangle_\lambda = \lambda K'(\lambda) - K(\lambda),
+   = \Big\langle \ln\frac{e^{-\lambda E/t}}{e^{d\,\zeta(\lambda)}} \Big\rangle_\lambda
+   = d\,\big[\lambda\zeta'(\lambda) - \zeta(\lambda)\big],
 
-because :math:`K' = -\langle E/t\rangle_\lambda`. Its derivative is :math:`\lambda K''(\lambda)`: the divergence
-grows with :math:`\lambda` at the rate of the variance of the energy. At :math:`\lambda = 1`, with
-:math:`K' = -\tfrac12\sum_i[\sigma_i^2/(t+\sigma_i^2) + t x_i^2/(t+\sigma_i^2)^2]`, this is
+because :math:`d\,\zeta' = -\langle E/t\rangle_\lambda`. Its derivative is :math:`\lambda\,d\,\zeta''(\lambda)`: the
+divergence grows with :math:`\lambda` at :math:`\lambda` times the variance of :math:`E/t` under the tilted law. At
+:math:`\lambda = 1`, with :math:`d\,\zeta' = -\tfrac12\sum_i[\sigma_i^2/(t+\sigma_i^2) + t x_i^2/(t+\sigma_i^2)^2]`, this
+is
 
 .. math::
 
    \mathrm{KL}(x, t) = \tfrac12\sum_i\Big[\ln\!\Big(1+\frac{\sigma_i^2}{t}\Big) - \frac{\sigma_i^2}{t+\sigma_i^2}
      + \frac{x_i^2\sigma_i^2}{(t+\sigma_i^2)^2}\Big], \qquad
-   V(x, t) = K''(1) = \sum_i\Big[\frac{\sigma_i^4}{2(t+\sigma_i^2)^2}
+   V(x, t) = d\,\zeta''(1) = \sum_i\Big[\frac{\sigma_i^4}{2(t+\sigma_i^2)^2}
      + \frac{x_i^2\,t\,\sigma_i^2}{(t+\sigma_i^2)^3}\Big],
 
 and, as :math:`\lambda` enters only through :math:`t/\lambda`, :math:`\partial\,\mathrm{KL}/\partial\ln t = -V`.
 All of this is exact at any dimension; derived here. Directions without variance carry no information: they add
-:math:`-\lambda x_i^2/2t` to :math:`K`, the same for every data point, and nothing to the divergence or to :math:`V`.
+:math:`-\lambda x_i^2/2t` to :math:`d\,\zeta`, the same for every data point, and nothing to the divergence or
+to :math:`V`.
 """
 
 from collections.abc import Sequence
@@ -50,7 +53,7 @@ def positional_cumulant(
 ) -> Cumulant:
     r"""Return the cumulant function of :math:`-E/t`, :math:`E = \|x-y\|^2/2`, over one data point :math:`y`.
 
-    .. math:: K(\lambda) = -\tfrac12\sum_i\ln\!\Big(1+\frac{\lambda\sigma_i^2}{t}\Big)
+    .. math:: d\,\zeta(\lambda) = -\tfrac12\sum_i\ln\!\Big(1+\frac{\lambda\sigma_i^2}{t}\Big)
        - \tfrac12\sum_i\frac{\lambda x_i^2}{t+\lambda\sigma_i^2} \qquad (\text{extensive, nats}).
 
     Parameters
@@ -65,7 +68,7 @@ def positional_cumulant(
     Returns
     -------
     callable
-        Takes :math:`\lambda`, real or complex, of any shape, and returns :math:`K(\lambda)` in the same shape.
+        Takes :math:`\lambda`, real or complex, of any shape, and returns :math:`d\,\zeta(\lambda)` in the same shape.
         Analytic for :math:`\operatorname{Re}\lambda > -t/\max_i\sigma_i^2`; outside, the mean does not exist.
 
     Raises
@@ -145,7 +148,7 @@ def energy_variance(
     variances: Float[np.ndarray, " d"] | Sequence[float],
     t: float | np.ndarray,
 ) -> Float[np.ndarray, "..."] | float:
-    r"""Return :math:`V(x, t) = K''(1)`: the variance of :math:`E/t` over the posterior :math:`p(x_0|x)`.
+    r"""Return :math:`V(x, t) = d\,\zeta''(1)`: the variance of :math:`E/t` over the posterior :math:`p(x_0|x)`.
 
     .. math:: V(x, t) = \sum_i\Big[\frac{\sigma_i^4}{2(t+\sigma_i^2)^2}
        + \frac{x_i^2\,t\,\sigma_i^2}{(t+\sigma_i^2)^3}\Big]

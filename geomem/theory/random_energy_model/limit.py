@@ -2,13 +2,14 @@ r"""The random energy model in the limit of many levels: entropy, condensation, 
 
 :math:`N` independent energies with cumulant :math:`d\,\zeta(\lambda) = \ln \mathbb E e^{-\lambda E/t}` make the
 partition function :math:`Z(\lambda) = \sum_\mu e^{-\lambda E_\mu/t}`. The levels that carry the weight at
-:math:`\lambda` number :math:`e^{S(\lambda)}`,
+:math:`\lambda` number :math:`e^{d\,S(\lambda)}`,
 
-.. math:: S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda) ,
+.. math:: d\,S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda) ,
 
-which falls with :math:`\lambda`, since :math:`S' = -\lambda\, d\,\zeta''`. Where it reaches zero, at
+which falls with :math:`\lambda`, since :math:`S' = -\lambda\,\zeta''`. Where it reaches zero, at
 :math:`\lambda^*`, there are no deeper levels to go to: beyond, the lowest few keep the weight, the free entropy
-:math:`\ln Z` grows linearly, and the weights follow the Poisson-Dirichlet law with :math:`\rho = \lambda^*/\lambda`.
+:math:`\ln Z` grows linearly, and the weights follow the Poisson-Dirichlet law with :math:`\rho = \lambda^*/\lambda`
+(for energies that have a density; on a lattice, levels tie).
 
 Everything here is extensive, in nats: divide by :math:`d` to compare with rates. Statements hold to leading order in
 :math:`d` at fixed :math:`\ln N / d`; :mod:`~geomem.theory.random_energy_model.finite_size` is exact at any size.
@@ -37,7 +38,7 @@ LAMBDA_MAX = 1e6
 def entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray:
     r"""Return the entropy of the levels that carry the weight, in nats.
 
-    .. math:: S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda)
+    .. math:: d\,S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda)
 
     Negative beyond condensation, where no such level exists.
 
@@ -79,8 +80,8 @@ def condensation_point(cumulant: Cumulant, *, log_n_points: float) -> float:
 
     Notes
     -----
-    A law with an atom of probability :math:`p` at its lowest energy keeps :math:`S(\lambda) \ge \ln(Np)`, so it never
-    condenses on fewer than :math:`Np` points. The search ends at :math:`\lambda = 10^6`.
+    A law with an atom of probability :math:`p` at its lowest energy keeps :math:`d\,S(\lambda) > \ln(Np)`, so for
+    :math:`Np \ge 1` it never condenses. The search ends at :math:`\lambda = 10^6`.
 
     Examples
     --------
@@ -198,7 +199,8 @@ def poisson_dirichlet(rho: float, n_samples: int, generator: np.random.Generator
     .. math:: w_k = \Gamma_k^{-1/\rho} \Big/ \sum_{j \ge 1} \Gamma_j^{-1/\rho} .
 
     The sum is drawn up to ``n_weights``; its remainder is replaced by its mean given the last arrival,
-    :math:`\Gamma^{1 - 1/\rho} / (1/\rho - 1)`, so the weights that are returned add up to a little less than one.
+    :math:`\Gamma^{1 - 1/\rho} / (1/\rho - 1)`, so the weights that are returned add up to less than one:
+    by little if :math:`\rho` is small, by a tenth at :math:`\rho = 3/4` and 200 weights.
 
     Parameters
     ----------
