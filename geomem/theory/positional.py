@@ -19,9 +19,8 @@ a Gaussian density in :math:`y` around :math:`x` is the likelihood. Hence, for *
    = d\,\big[\lambda\zeta'(\lambda) - \zeta(\lambda)\big],
 
 because :math:`d\,\zeta' = -\langle E/t\rangle_\lambda`. Its derivative is :math:`\lambda\,d\,\zeta''(\lambda)`: the
-divergence grows with :math:`\lambda` at :math:`\lambda` times the variance of :math:`E/t` under the tilted law. At
-:math:`\lambda = 1`, with :math:`d\,\zeta' = -\tfrac12\sum_i[\sigma_i^2/(t+\sigma_i^2) + t x_i^2/(t+\sigma_i^2)^2]`, this
-is
+divergence grows at :math:`\lambda` times the variance of :math:`E/t` under the tilted law. At :math:`\lambda = 1`,
+with :math:`d\,\zeta' = -\tfrac12\sum_i[\sigma_i^2/(t+\sigma_i^2) + t x_i^2/(t+\sigma_i^2)^2]`, this is
 
 .. math::
 
