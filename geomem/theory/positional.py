@@ -24,9 +24,9 @@ with :math:`d\,\zeta' = -\tfrac12\sum_i[\sigma_i^2/(t+\sigma_i^2) + t x_i^2/(t+\
 
 .. math::
 
-   \mathrm{KL}(x, t) = \tfrac12\sum_i\Big[\ln\!\Big(1+\frac{\sigma_i^2}{t}\Big) - \frac{\sigma_i^2}{t+\sigma_i^2}
-     + \frac{x_i^2\sigma_i^2}{(t+\sigma_i^2)^2}\Big], \qquad
-   V(x, t) = d\,\zeta''(1) = \sum_i\Big[\frac{\sigma_i^4}{2(t+\sigma_i^2)^2}
+   \mathrm{KL}(x, t) &= \tfrac12\sum_i\Big[\ln\!\Big(1+\frac{\sigma_i^2}{t}\Big) - \frac{\sigma_i^2}{t+\sigma_i^2}
+     + \frac{x_i^2\sigma_i^2}{(t+\sigma_i^2)^2}\Big], \\
+   V(x, t) &= d\,\zeta''(1) = \sum_i\Big[\frac{\sigma_i^4}{2(t+\sigma_i^2)^2}
      + \frac{x_i^2\,t\,\sigma_i^2}{(t+\sigma_i^2)^3}\Big],
 
 and, as :math:`\lambda` enters only through :math:`t/\lambda`, :math:`\partial\,\mathrm{KL}/\partial\ln t = -V`.
