@@ -26,6 +26,14 @@ STEP = 1e-30
 BLOCK = 2**20
 
 
+def as_number(value: object, name: str) -> float:
+    """Return one real number, NaN and infinity among them, or raise."""
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "fiu":
+        raise InputError(f"got {name} = {value!r:.80}, expected one real number")
+    return float(array)
+
+
 def gaussian_cumulant(*, variance: float) -> Cumulant:
     r"""Return the cumulant of centered Gaussian energies, :math:`d\,\zeta(\lambda) = \lambda^2 \mathrm{Var}[E/t] / 2`.
 
@@ -48,6 +56,7 @@ def gaussian_cumulant(*, variance: float) -> Cumulant:
     >>> float(gaussian_cumulant(variance=3.0)(np.array(2.0)))
     6.0
     """
+    variance = as_number(variance, "variance")
     if not 0 < variance < np.inf:
         raise InputError(f"got variance = {variance}, expected the variance of E / t, positive and finite")
     return lambda lam: variance * lam**2 / 2
@@ -71,7 +80,9 @@ def empirical_cumulant(energies: ArrayLike) -> Cumulant:
     Notes
     -----
     Exact for the law that puts :math:`1/n` on every energy. As an estimate of another law it sees nothing below the
-    lowest energy of the list: it may be trusted where the entropy of the list itself is positive.
+    lowest energy of the list: it may be trusted where the entropy of the list itself is positive. The limit laws cost
+    nothing with it; the averages at finite size cost a pass over the list for each of 10^5 points of their paths, and
+    a short list is a law of atoms, on which they may not settle.
 
     Examples
     --------
@@ -79,24 +90,28 @@ def empirical_cumulant(energies: ArrayLike) -> Cumulant:
     >>> float(np.exp(cumulant(np.array(1.0))))
     0.75
     """
-    e = np.asarray(energies, dtype=np.float64)
+    try:
+        e = np.asarray(energies, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"got energies that are no numbers: {error}; expected (n,), n >= 1, finite numbers") from error
     if e.ndim != 1 or e.size == 0 or not np.isfinite(e).all():
         raise InputError(f"got energies of shape {e.shape}, expected (n,), n >= 1, finite numbers")
     lowest = e.min()
     excess = e - lowest
 
-    def cumulant(lam: NDArray) -> NDArray:
+    def cumulant(lam: ArrayLike) -> NDArray:
         lam = np.asarray(lam)
         rows = lam.reshape(-1, 1)
         per_block = max(1, BLOCK // e.size)
-        blocks = [np.exp(-rows[i : i + per_block] * excess).mean(axis=1) for i in range(0, len(rows), per_block)]
+        starts = range(0, max(1, len(rows)), per_block)  # of no rows, one empty block
+        blocks = [np.exp(-rows[i : i + per_block] * excess).mean(axis=1) for i in starts]
         with np.errstate(divide="ignore"):  # the transform of a law may vanish at a complex lambda
             return (np.log(np.concatenate(blocks)) - rows[:, 0] * lowest).reshape(lam.shape)
 
     return cumulant
 
 
-def derivative(cumulant: Cumulant, lam: ArrayLike) -> NDArray:
+def derivative(cumulant: Cumulant, lam: ArrayLike) -> NDArray | float:
     r"""Return :math:`d\,\zeta'(\lambda)`, minus the mean of :math:`E/t` under the weight :math:`e^{-\lambda E/t}`.
 
     Parameters
@@ -111,4 +126,5 @@ def derivative(cumulant: Cumulant, lam: ArrayLike) -> NDArray:
     >>> float(derivative(gaussian_cumulant(variance=3.0), 2.0))
     6.0
     """
-    return np.imag(cumulant(np.asarray(lam, dtype=np.float64) + 1j * STEP)) / STEP
+    lam = np.asarray(np.asarray(lam, dtype=np.float64) + 1j * STEP)  # a scalar plus a scalar is no array
+    return np.imag(cumulant(lam)) / STEP

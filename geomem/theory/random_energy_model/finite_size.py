@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomem.errors import ConvergenceError, InputError
-from geomem.theory.random_energy_model.cumulants import Cumulant
+from geomem.theory.random_energy_model.cumulants import Cumulant, as_number
 from geomem.theory.random_energy_model.mellin_barnes import THETA, Transform
 
 __all__ = [
@@ -57,10 +57,11 @@ class _Levels:
     """N independent levels: powers of L, and the panels of ln u that an average over them needs."""
 
     def __init__(self, cumulant: Cumulant, log_n_points: float) -> None:
+        log_n_points = as_number(log_n_points, "log_n_points")
         if not np.log(2) * (1 - 1e-12) <= log_n_points < np.inf:
             raise InputError(f"got log_n_points = {log_n_points}, expected ln N of at least two points, finite")
         self.transform = Transform(cumulant)
-        self.log_n = float(log_n_points)
+        self.log_n = log_n_points
         log_u = self.transform.one_minus.log_u[::-SCAN]
         step = THETA / 2 if log_n_points < 3 else THETA  # a few levels ask for L itself, down to e^-30
         log_one_minus = np.maximum.accumulate(self.transform.log_one_minus(log_u, step))
@@ -239,12 +240,13 @@ def _own_average(
     levels: _Levels, log_own: float, integrand: Callable[[NDArray, NDArray, float], NDArray]
 ) -> Evaluation:
     r"""Return the integral of :math:`e^{-u z_1}` times ``integrand``, with panels for the scales of both."""
+    log_own = as_number(log_own, "log_own")
     if not np.isfinite(log_own):
         raise InputError(f"got log_own = {log_own}, expected -E_1 / t, finite")
     # A small own factor gains as u^2 where L^(N-1) still falls slowly: go on until the fall has won.
     gain = 2 * np.maximum(levels.scan - levels.center, 0)
-    held = levels.scan[np.flatnonzero(levels.rate - gain < NEGLIGIBLE)[-1] + 1 :]
-    right = min([*held[:1], levels.rounded, np.log(NEGLIGIBLE) - log_own])
+    slow = (levels.rate - gain < NEGLIGIBLE) & (levels.scan < levels.rounded)
+    right = min(levels.scan[np.flatnonzero(slow)[-1] + 1], levels.rounded, np.log(NEGLIGIBLE) - log_own)
     left = min(levels.left, right - NEGLIGIBLE)
     unit = min(levels.center, right) - NEGLIGIBLE
 

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from geomem.errors import InputError
-from geomem.theory.random_energy_model.cumulants import Cumulant, derivative
+from geomem.theory.random_energy_model.cumulants import Cumulant, as_number, derivative
 
 __all__ = [
     "condensation_point",
@@ -35,7 +35,14 @@ __all__ = [
 LAMBDA_MAX = 1e6
 
 
-def entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray:
+def _check_lam(lam: ArrayLike) -> NDArray:
+    lam = np.asarray(lam, dtype=np.float64)
+    if not ((lam >= 0) & (lam < np.inf)).all():
+        raise InputError(f"got lam = {lam}, expected inverse temperatures, finite and not below zero")
+    return lam
+
+
+def entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray | float:
     r"""Return the entropy of the levels that carry the weight, in nats.
 
     .. math:: d\,S(\lambda) = \ln N + d\,\zeta(\lambda) - \lambda\, d\,\zeta'(\lambda)
@@ -51,13 +58,18 @@ def entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArr
     log_n_points : float
         :math:`\ln N`.
 
+    Raises
+    ------
+    InputError
+        ``lam`` is negative or not finite.
+
     Examples
     --------
     >>> from geomem.theory.random_energy_model import gaussian_cumulant
     >>> float(entropy(gaussian_cumulant(variance=8.0), 1.0, log_n_points=9.0))
     5.0
     """
-    lam = np.asarray(lam, dtype=np.float64)
+    lam = _check_lam(lam)
     return log_n_points + cumulant(lam) - lam * derivative(cumulant, lam)
 
 
@@ -89,6 +101,7 @@ def condensation_point(cumulant: Cumulant, *, log_n_points: float) -> float:
     >>> round(condensation_point(gaussian_cumulant(variance=8.0), log_n_points=9.0), 12)
     1.5
     """
+    log_n_points = as_number(log_n_points, "log_n_points")
     if not 0 < log_n_points < np.inf:
         raise InputError(f"got log_n_points = {log_n_points}, expected ln N, positive and finite")
 
@@ -106,7 +119,7 @@ def condensation_point(cumulant: Cumulant, *, log_n_points: float) -> float:
     return brentq(s, below, above, xtol=1e-300, rtol=4 * np.finfo(float).eps)
 
 
-def free_entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray:
+def free_entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> NDArray | float:
     r"""Return the limit of :math:`\ln Z(\lambda)` for :math:`Z = \sum_\mu e^{-\lambda E_\mu/t}`, in nats.
 
     .. math::
@@ -123,13 +136,18 @@ def free_entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> 
     log_n_points : float
         :math:`\ln N > 0`.
 
+    Raises
+    ------
+    InputError
+        ``lam`` is negative or not finite, or ``log_n_points`` is not positive and finite.
+
     Examples
     --------
     >>> from geomem.theory.random_energy_model import gaussian_cumulant
     >>> free_entropy(gaussian_cumulant(variance=8.0), [1.0, 2.0], log_n_points=9.0)
     array([13., 24.])
     """
-    lam = np.asarray(lam, dtype=np.float64)
+    lam = _check_lam(lam)
     critical = condensation_point(cumulant, log_n_points=log_n_points)
     liquid = log_n_points + cumulant(lam)
     if np.isinf(critical):
@@ -144,7 +162,7 @@ def _check_rho(rho: ArrayLike) -> NDArray:
     return rho
 
 
-def frozen_participation(rho: ArrayLike) -> NDArray:
+def frozen_participation(rho: ArrayLike) -> NDArray | float:
     r"""Return the limit of :math:`\mathbb E \sum_\mu w_\mu^2 = 1 - \rho` in the frozen phase.
 
     Parameters
@@ -165,7 +183,7 @@ def frozen_participation(rho: ArrayLike) -> NDArray:
     return 1 - _check_rho(rho)
 
 
-def frozen_participation_variance(rho: ArrayLike) -> NDArray:
+def frozen_participation_variance(rho: ArrayLike) -> NDArray | float:
     r"""Return the limit of the variance of :math:`\sum_\mu w_\mu^2` over draws of the energies.
 
     .. math:: \mathrm{Var} \sum_\mu w_\mu^2 = \tfrac13 \rho (1 - \rho)

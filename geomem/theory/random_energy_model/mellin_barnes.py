@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, loggamma
 
+from geomem.errors import InputError
 from geomem.theory.random_energy_model.cumulants import Cumulant, derivative
 
 __all__ = ["THETA", "Transform", "laplace"]
@@ -39,6 +40,11 @@ class _MellinBarnes:
         self.g = g
         self.lam = width * expit(LOGITS)
         self.log_u = -derivative(g, self.lam)
+        if not (np.diff(self.log_u) < 0).all():
+            raise InputError(
+                f"got a cumulant that is not finite or not convex on 0 < lambda < {width:g}, expected "
+                "d zeta(lambda) = ln E exp(-lambda E / t), in analytic operations; look at its values there"
+            )
         self.curvature = -np.gradient(self.log_u, self.lam)
         self.skewness = np.gradient(self.curvature, self.lam) / self.curvature**1.5
 
@@ -97,6 +103,11 @@ def laplace(cumulant: Cumulant, log_u: ArrayLike) -> tuple[NDArray, NDArray]:
     log_u : array of float, shape (n,)
         :math:`\ln u`.
 
+    Raises
+    ------
+    InputError
+        ``log_u`` has more than one axis or holds NaN or infinity, or the cumulant is not finite and convex.
+
     Notes
     -----
     The second value loses relative (never absolute) accuracy where its saddle would be negative,
@@ -109,6 +120,8 @@ def laplace(cumulant: Cumulant, log_u: ArrayLike) -> tuple[NDArray, NDArray]:
     (array([0.63212056]), array([0.36787944]))
     """
     log_u = np.atleast_1d(np.asarray(log_u, dtype=np.float64))
+    if log_u.ndim != 1 or not np.isfinite(log_u).all():
+        raise InputError(f"got log_u of shape {log_u.shape}, expected (n,), finite numbers")
     transform = Transform(cumulant)
     step = THETA / 4
     return transform.log_one_minus(log_u, step), transform.log_curvature(log_u, step)
