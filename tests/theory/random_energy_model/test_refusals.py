@@ -23,7 +23,8 @@ def test_few_levels_drawn_from_a_short_list():
     energies = np.array([0.0, 0.4, 1.5])
     pair = np.exp(-np.stack(np.meshgrid(energies, energies)))
     expected = ((pair**2).sum(0) / pair.sum(0) ** 2).mean()
-    assert participation(empirical_cumulant(energies), log_n_points=np.log(2)).value == pytest.approx(expected, rel=1e-8)
+    found = participation(empirical_cumulant(energies), log_n_points=np.log(2))
+    assert found.value == pytest.approx(expected, rel=1e-8)
 
 
 def test_a_cumulant_of_no_arguments_is_empty():
