@@ -20,8 +20,10 @@ saddle point. One point for each nat of log-weight is the condition
 Its right side falls strictly, from :math:`\infty` to :math:`-\infty`, so this root exists and is unique too. Write
 :math:`u_i = \sigma_i^2/(t+\sigma_i^2)`, :math:`q_i = x_i^2/\sigma_i^2`, and :math:`V = A + B` with
 :math:`A = \tfrac12\sum u_i^2`, :math:`B = \sum q_iu_i^2(1-u_i)`. Then
-:math:`\dot V = \partial V/\partial\ln t = \sum u_i^2(1-u_i)[q_i(3u_i-2)-1]` is positive only if some
-:math:`u_i > 2/3`, hence :math:`A > 2/9`, while :math:`\dot V \le B`; so
+
+.. math:: \dot V = \frac{\partial V}{\partial\ln t} = \sum_i u_i^2(1-u_i)\,[q_i(3u_i-2)-1]
+
+is positive only if some :math:`u_i > 2/3`, hence :math:`A > 2/9`, while :math:`\dot V \le B`; so
 :math:`V^2 \ge 4AB \ge \tfrac89 B > \tfrac12\dot V`, which is
 :math:`\partial(\mathrm{KL} + \tfrac12\ln 2\pi V)/\partial\ln t = -V + \dot V/2V < 0`. A density for each nat has a
 meaning only if the log-weights of the posterior spread over a nat or more: :math:`V \ge 1`. As
