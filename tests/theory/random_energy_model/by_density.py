@@ -122,7 +122,7 @@ class Levels:
 
     def __init__(self, law: Law, log_n: float, log_own: float | None = None) -> None:
         self.log_n = log_n
-        first, last = (self._where(law, target) for target in (-GONE, np.log(8 * GONE)))
+        first, last = (self._where(law, target) for target in (-GONE, np.log(3 * GONE)))
         if log_own is not None:
             first = min(first, -log_own - GONE)  # a given level of this Boltzmann factor has its own scale
         # Only nodes that count somewhere in the window.

@@ -95,7 +95,8 @@ def test_frozen_weights_have_the_stated_mean_and_variance(rho, n_weights):
     samples = 2_000_000 // n_weights
     w = poisson_dirichlet(rho, samples, np.random.default_rng(3), n_weights=n_weights)
     assert w.shape == (samples, n_weights)
-    assert np.all(np.diff(w, axis=1) <= 0) and w.min() > 0
+    assert np.all(np.diff(w, axis=1) <= 0)
+    assert w.min() > 0
     assert np.all(w.sum(axis=1) < 1 + 1e-12)
     squares = (w**2).sum(axis=1)
     mean, error = squares.mean(), squares.std() / np.sqrt(samples)

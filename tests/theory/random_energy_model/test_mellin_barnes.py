@@ -62,7 +62,8 @@ def test_order_shift_and_convexity(variance, shift):
     one_minus, curvature = laplace(plain, log_u)
     assert np.all(np.diff(one_minus) > 0)
     power = np.diff(one_minus) / np.diff(log_u)  # d ln(1 - L) / d ln u falls from one to zero
-    assert np.all((power > 0) & (power < 1)) and np.all(np.diff(power) < 1e-9)
+    assert np.all((power > 0) & (power < 1))
+    assert np.all(np.diff(power) < 1e-9)
     moved = laplace(lambda lam: plain(lam) + shift * lam, log_u - shift)
     np.testing.assert_allclose(moved, [one_minus, curvature], rtol=0, atol=1e-10)
 
@@ -87,5 +88,6 @@ def test_a_state_does_not_depend_on_those_computed_with_it():
 def test_shapes_and_scalars():
     cumulant = gaussian_cumulant(variance=1.0)
     for values in laplace(cumulant, -3.0):
-        assert values.shape == (1,) and values.dtype == np.float64
+        assert values.shape == (1,)
+        assert values.dtype == np.float64
     assert laplace(cumulant, [-3, 0])[0].shape == (2,)
