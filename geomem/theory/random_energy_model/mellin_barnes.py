@@ -25,7 +25,7 @@ from geomem.theory.random_energy_model.cumulants import Cumulant, derivative
 
 __all__ = ["THETA", "Transform", "laplace"]
 
-LOGITS = np.linspace(-12.0, 12.0, 2001)  # where saddles are tabulated, on the scale of each strip
+LOGITS = np.linspace(-27.0, 12.0, 3251)  # where saddles are tabulated, on the scale of each strip
 THETA = 0.15  # first step along a path; a quarter of it is exact to rounding
 REACH = 40.0  # the Gamma function has fallen to e^-60 this far from the real axis
 BEND = 0.5  # steepest slope of a path far from its saddle

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geomem.errors import InputError
+from geomem.errors import ConvergenceError, InputError
 from geomem.theory.random_energy_model import (
     empirical_cumulant,
     entropy,
@@ -64,3 +64,15 @@ def test_places_of_the_transform_that_are_no_list_are_refused(bad):
 def test_energies_that_are_no_numbers_are_refused(unchecked):
     with pytest.raises(InputError, match="got energies that are no numbers"):
         empirical_cumulant(["a"])
+
+
+def test_levels_far_apart_follow_the_frozen_scaling_or_are_refused():
+    """Deep in the frozen phase 1 - E sum w^2 is proportional to t/t_c; a table of saddles must not end before it."""
+
+    def lost(rho: float) -> float:
+        return 1 - participation(gaussian_cumulant(variance=2 * 4.6 / rho**2), log_n_points=4.6).value
+
+    for rho in (1e-5, 1e-6):
+        assert lost(rho) / rho == pytest.approx(lost(1e-4) / 1e-4, rel=1e-6)
+    with pytest.raises(ConvergenceError, match=r"does not reach the highest of them, expected .* use the limit"):
+        lost(1e-13)
