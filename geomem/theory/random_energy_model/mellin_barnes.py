@@ -110,8 +110,9 @@ def laplace(cumulant: Cumulant, log_u: ArrayLike) -> tuple[NDArray, NDArray]:
 
     Notes
     -----
-    The second value loses relative (never absolute) accuracy where its saddle would be negative,
-    :math:`u \gg e^{\mathbb E[E/t]}`; no average over :math:`N \ge 2` energies feels it.
+    The second value loses accuracy where its saddle would be negative, :math:`u \gg e^{\mathbb E[E/t]}`: relative
+    accuracy first, absolute beyond a factor of :math:`e^{10}` or so. Averages over :math:`N \ge 2` energies multiply
+    it there by a vanishing power of :math:`L`, and halve their steps.
 
     Examples
     --------
