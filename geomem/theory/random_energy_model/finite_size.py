@@ -50,7 +50,7 @@ class Evaluation(NamedTuple):
     value: float
     """The number, at the smallest step."""
     error: float
-    """Absolute change by the last halving: an upper estimate of the numerical error."""
+    """Absolute change by the last halving, an upper estimate of the numerical error."""
 
 
 class _Levels:

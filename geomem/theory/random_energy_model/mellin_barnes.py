@@ -23,7 +23,7 @@ from scipy.special import expit, loggamma
 from geomem.errors import InputError
 from geomem.theory.random_energy_model.cumulants import Cumulant, derivative
 
-__all__ = ["THETA", "Transform", "laplace"]
+__all__ = ["laplace"]
 
 LOGITS = np.linspace(-27.0, 12.0, 3251)  # where saddles are tabulated, on the scale of each strip
 THETA = 0.15  # first step along a path; a quarter of it is exact to rounding

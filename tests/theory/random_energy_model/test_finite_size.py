@@ -168,6 +168,23 @@ def test_noisy_training_points_and_fresh_states_at_half_the_collapse_time():
         assert abs(sample.mean() - expected) < 4 * error
 
 
+def test_spread_over_data_sets():
+    """E (sum w^2)^2 = int u^4 [N M_4 L^(N-1) + N(N-1) M_2^2 L^(N-2)] d ln u / 6 with M_k = E z^k e^(-uz)."""
+    table = REFERENCE["spread"]
+    d, n, log_n = table["d"], table["n_points"], np.log(table["n_points"])
+    radii, weights = roots_genlaguerre(6, d / 2 - 1)
+    for t, text in zip(table["t"], table["standard_deviation"], strict=True):
+        moments = np.zeros(2)
+        for radius, weight in zip(radii, weights / weights.sum(), strict=True):
+            levels = by_density.Levels(energies(d, 2 * radius * (1 + t) / d, t, log_n), log_n)
+            log_uz = levels.log_u[:, None] - levels.law.e
+            log_fourth = levels.law.log_p + 4 * log_uz - np.exp(np.minimum(log_uz, 700))
+            diagonal = n * np.exp(log_fourth).sum(axis=1) * levels.survival(1)
+            pairs = n * (n - 1) * np.exp(2 * levels.transforms.log_curvature) * levels.survival(2)
+            moments += weight * np.array([levels.participation(), levels.integral(diagonal + pairs) / 6])
+        agree(np.sqrt(moments[1] - moments[0] ** 2), text)
+
+
 # --- any law, any size, against its density -----------------------------------------------------------------------
 
 
