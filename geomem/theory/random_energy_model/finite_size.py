@@ -67,13 +67,14 @@ class _Levels:
         log_one_minus = np.maximum.accumulate(self.transform.log_one_minus(log_u, step))
         log_rate = self.log_count(1) + _log_rate(log_one_minus)  # of L^(N-1)
         rounded = self.log_count(1) + np.log(ROUNDED)
-        if log_rate[-1] < rounded:
+        ceiling = min(np.log(NEGLIGIBLE), rounded)
+        if log_rate[-1] < ceiling:
             raise ConvergenceError(
                 f"got levels so far apart that ln u = {log_u[-1]:.3g} does not reach the highest of them, expected "
                 "t / t_c above 1e-8; below, use the limit: frozen_participation and free_entropy"
             )
         self.left, self.center = np.interp([-NEGLIGIBLE - self.log_n, -self.log_n], log_one_minus, log_u)
-        self.right, self.rounded = np.interp([min(np.log(NEGLIGIBLE), rounded), rounded], log_rate, log_u)
+        self.right, self.rounded = np.interp([ceiling, rounded], log_rate, log_u)
         self.scan, self.rate = log_u, np.exp(np.minimum(log_rate, 300))
         self.progress = log_one_minus + np.minimum(self.rate, NEGLIGIBLE) / RATE
 

@@ -39,7 +39,7 @@ class _MellinBarnes:
         # On 0 < lambda < width the exponent is convex, so its saddle is where ln u = -g'(lambda), a falling function.
         self.g = g
         self.lam = width * expit(LOGITS)
-        self.log_u = -derivative(g, self.lam)
+        self.log_u = -np.asarray(derivative(g, self.lam))
         if not (np.diff(self.log_u) < 0).all():
             raise InputError(
                 f"got a cumulant that is not finite or not convex on 0 < lambda < {width:g}, expected "
