@@ -11,8 +11,9 @@ the identities :math:`Z^{-2} = \int_0^\infty u\, e^{-uZ} \mathrm du` and
 
 :math:`L` comes from :mod:`~geomem.theory.random_energy_model.mellin_barnes`, with the step :math:`\theta` of its path.
 The outer integral in :math:`\ln u` takes Gauss-Legendre panels of width :math:`\propto 1/c`, where :math:`u^c` is the
-local power of :math:`1 - L`. Step and width are halved together until the result stays; the last change is returned
-as the error. :math:`N` enters through :math:`\ln N` only. Exact at any size, for any law with a cumulant; derived here.
+local power of :math:`1 - L`, and narrower where :math:`L^N` falls. Step and width are halved together until the
+result stays; the last change is returned as the error. :math:`N` enters through :math:`\ln N` only. Exact at any
+size, for any law with a cumulant; derived here.
 """
 
 from collections.abc import Callable
