@@ -14,7 +14,7 @@ PY    := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BOOK  := $(PY) -m book
 
-.PHONY: help env book chapter status verify serve test test-unit test-pipeline mutants lint bench browser clean
+.PHONY: help env book chapter full status verify serve test test-unit test-pipeline mutants lint bench browser clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ book: $(READY)  ## execute stale chapters, build the site, check it (SEED=1: ano
 chapter: $(READY)  ## execute one chapter: make chapter CH=empirical-score
 	@test -n "$(CH)" || { echo "which chapter? make chapter CH=empirical-score"; exit 2; }
 	$(BOOK) execute $(CH) --seed $(SEED)
+
+full: $(READY)  ## one chapter at full size, no budget, in _build/full: make full EXPERIMENT=empirical-score
+	@test -n "$(EXPERIMENT)" || { echo "which chapter? make full EXPERIMENT=empirical-score"; exit 2; }
+	$(BOOK) execute $(EXPERIMENT) --profile full --seed $(SEED)
 
 status: $(READY)  ## each chapter: fresh or stale and why, last seconds, memory
 	@$(BOOK) status --seed $(SEED)

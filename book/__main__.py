@@ -6,6 +6,7 @@ import functools
 import http.server
 import shutil
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,13 @@ console = Console()
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every chapter; another seed gets its own build folder.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Chapters executed at a time.")]
 Force = Annotated[bool, typer.Option("--force", help="Execute fresh chapters too.")]
+
+
+class Profile(StrEnum):
+    """``quick`` makes the site; ``full`` takes as long as it takes, and its results are archived."""
+
+    quick = "quick"
+    full = "full"
 
 
 @app.callback()
@@ -76,11 +84,13 @@ def execute(
     seed: Seed = 0,
     jobs: Jobs = 2,
     force: Force = False,
+    profile: Annotated[Profile, typer.Option(help="Full: no budget, in a build folder of its own.")] = Profile.quick,
 ) -> None:
     """Execute stale chapters, or one of them, and publish nothing."""
-    paths = BookPaths.of(context.obj, seed)
+    paths = BookPaths.of(context.obj, seed, profile.value)
+    parameters = _parameters(seed, profile)
     with locked(paths.build):
-        done = execute_chapters(paths, _parameters(seed), only=chapter, jobs=jobs, force=force, console=console)
+        done = execute_chapters(paths, parameters, only=chapter, jobs=jobs, force=force, console=console)
     console.print(f"Executed {', '.join(done)}." if done else "Nothing to execute: all fresh.")
 
 
@@ -146,8 +156,8 @@ def clean(context: typer.Context) -> None:
     shutil.rmtree(BookPaths.of(context.obj).build, ignore_errors=True)
 
 
-def _parameters(seed: int) -> dict:
-    return {"profile": "quick", "seed": seed}
+def _parameters(seed: int, profile: Profile = Profile.quick) -> dict:
+    return {"profile": profile.value, "seed": seed}
 
 
 def _publish(paths: BookPaths, seed: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from book.fill import caption, plain
 from book.normalize import picture_pair
 from book.records import Claim, Figure, Publication
 
@@ -26,7 +27,6 @@ _TOLERANCES = {
     "deterministic": "relative 1e-9",
     "stochastic": "three standard errors; 1e-9 relative for arrays without one",
 }
-_GLUE = re.compile(r"\{glue:(?:text)?\}`([\w-]+)(?::([^`]+))?`")
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ orphan: true
 <p>{picture_pair(slug, record["alt"])}</p>
 ```
 
-{_caption(figure, values)}
+{caption(figure, values)}
 
 In the text: {{numref}}`{slug}` of {{doc}}`/chapters/{chapter.slug}`.
 
 ## In words
 
-{_plain(record["alt"])}
+{plain(record["alt"])}
 
 ## Data
 
@@ -163,7 +163,7 @@ def _index_page(publication: Publication, values: dict[str, float]) -> str:
                 ":::{div}",
                 f'```{{raw}} html\n<a href="figures/{figure.slug}.html">{picture}</a>\n```',
                 f"{{doc}}`{figure.slug} </figures/{figure.slug}>`",
-                _caption(figure, values),
+                caption(figure, values),
                 ":::",
             ]
         parts.append("::::")
@@ -215,16 +215,6 @@ def _status_page(publication: Publication) -> str:
     ))  # fmt: skip
 
 
-def _caption(figure: Figure, values: dict[str, float]) -> str:
-    """The caption; values that only the chapter knows by name are written out."""
-
-    def value(match: re.Match) -> str:
-        slug, form = match.groups()
-        return format(values[slug], form or "")
-
-    return _GLUE.sub(value, _plain(figure.record["caption"]))
-
-
 def _tolerance(tolerance: str | float) -> str:
     return f"{tolerance}: {_TOLERANCES[tolerance]}" if isinstance(tolerance, str) else f"relative {tolerance:g}"
 
@@ -253,13 +243,8 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _plain(text: str) -> str:
-    """One paragraph: a caption or an alt text may be written over several lines."""
-    return " ".join(text.split())
-
-
 def _cell(text: str) -> str:
-    return _plain(text).replace("|", r"\|")
+    return plain(text).replace("|", r"\|")
 
 
 def _table(header: tuple, rows) -> str:

@@ -28,12 +28,13 @@ class BookPaths:
     build: Path
 
     @classmethod
-    def of(cls, root: Path, seed: int = 0) -> BookPaths:
-        """The default build folder, or ``_build/seed-<seed>`` for another seed."""
+    def of(cls, root: Path, seed: int = 0, profile: str = "quick") -> BookPaths:
+        """The default build folder, ``_build/full`` for another profile, and in it ``seed-<seed>`` for another seed."""
         root = root.resolve()
         if not (root / "_toc.yml").is_file():
             raise BookError(f"There is no _toc.yml in {root}; run this from the folder that holds the book.")
         build = root / "_build"
+        build = build if profile == "quick" else build / profile
         return cls(root, build if seed == 0 else build / f"seed-{seed}")
 
     @property

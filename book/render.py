@@ -20,6 +20,7 @@ import nbformat
 
 from book.api import write_api_pages
 from book.errors import BookError
+from book.fill import fill_pages
 from book.generated_pages import write_pages
 from book.lifeline import die_with_parent
 from book.paths import BookPaths
@@ -56,6 +57,7 @@ def replace(target: Path, write: Callable[[Path], None]) -> None:
 
 def _write_stage(paths: BookPaths, publication: Publication, stage: Path) -> None:
     shutil.copytree(paths.pages, stage, dirs_exist_ok=True)
+    fill_pages(sorted(stage.glob("*.md")), publication)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(paths.root / name, stage / name)
     shutil.copytree(STATIC, stage / "_static", dirs_exist_ok=True)

@@ -156,7 +156,10 @@ chapters:
 """
 
 PAGES = {
-    "introduction.md": "# A small book\n\nStart with {doc}`/chapters/squares`.\n",
+    "introduction.md": (
+        "# A small book\n\nStart with {doc}`/chapters/squares`, whose mean is {glue:text}`squares-sum:.3f`.\n\n"
+        "```{published-figure} fig-squares\n```\n"
+    ),
     "bibliography.md": "# Bibliography\n\n```{bibliography}\n```\n",
     "references.bib": "@book{someone, author = {Some One}, title = {Something}, year = {1900}, publisher = {Any}}\n",
 }

@@ -59,6 +59,23 @@ def test_the_text_reads_the_claim_and_the_figure_leads_to_its_record(built):
     assert not chapter.soup.select(".tag_injected-parameters")
 
 
+def test_a_page_shows_a_figure_and_a_value_of_a_chapter(built):
+    soup = page(built, "introduction.html").soup
+    value = json.loads((built.run("squares") / "claims" / "squares-sum.json").read_text())["value"]
+    assert f"whose mean is {value:.3f}" in soup.get_text()
+    figure = soup.find("article").find("figure")
+    assert [image["src"] for image in figure.find_all("img")] == [
+        "figures/fig-squares/fig.svg",
+        "figures/fig-squares/fig-dark.svg",
+    ]
+    words = figure.find("figcaption").get_text()
+    assert f"the mean is {value:.2f} and (1) the limit" in words
+    assert "Fig. 1" in words
+    links = [link["href"] for link in figure.find_all("a")]
+    assert links == ["chapters/squares.html#equation-eq-squares", "chapters/squares.html",
+                     "chapters/squares.html#fig-squares", "figures/fig-squares.html"]  # fmt: skip
+
+
 def test_a_record_names_everything_that_made_the_figure(built):
     figure = next(f for f in read_publication(built).figures if f.slug == "fig-cubes")
     text = page(built, "figures/fig-cubes.html").soup.get_text()
@@ -116,6 +133,20 @@ def test_another_seed_has_its_own_folder(book):
         for runs in (book.runs, book.root / "_build" / "seed-1" / "run")
     )
     assert one["array_hash"] != two["array_hash"]
+
+
+def test_the_full_profile_has_its_own_folder_and_no_budget(book):
+    before = {name: path.read_bytes() for name, path in files(book.runs).items()}
+    chapter = book.chapter("squares")
+    chapter.write_text(chapter.read_text().replace("budget_seconds: 60", "budget_seconds: 0.01"))
+    done = run_book(book.root, "execute", "squares", "--profile", "full")
+    assert done.returncode == 0, done.stdout
+    run = book.root / "_build" / "full" / "run" / "squares"
+    assert json.loads((run / "state.json").read_text())["parts"]["parameters"] == {"profile": "full", "seed": 0}
+    assert json.loads((run / "figures" / "fig-squares" / "record.json").read_text())["profile"] == "full"
+    assert {name: path.read_bytes() for name, path in files(book.runs).items()} == before
+    assert BookPaths.of(book.root, 1, "full").build == book.root / "_build" / "full" / "seed-1"
+    assert run_book(book.root, "execute", "squares", "--profile", "huge").returncode == 2
 
 
 def test_a_module_makes_exactly_the_chapters_stale_that_reach_it(book):
