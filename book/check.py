@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
+
+from bs4 import Tag
 
 from book.chapter import Chapter
 from book.errors import BookError
 from book.paths import BookPaths
 from book.prose import prose_sentences
-from book.records import Publication, check_identifiers
+from book.records import Figure, Publication, check_identifiers
 from book.site import Page, external_requests, read_pages, unresolved_links
 
 __all__ = ["check", "check_before_rendering"]
+
+EXPLORER = "explorer.json"
 
 
 def check_before_rendering(paths: BookPaths, publication: Publication) -> None:
@@ -82,9 +88,33 @@ def _figures(paths: BookPaths, pages: dict, publication: Publication) -> list[st
             problems.append(f"{place}: {figure.slug} is not on the page.")
         elif len(drawn.find_all("img")) != 2 or drawn.find("figcaption") is None:
             problems.append(f"{place}: {figure.slug} lacks its light and dark picture or its caption.")
+        else:
+            problems += [f"{place}: {figure.slug} {sentence}" for sentence in _explorer_problems(figure, drawn, page)]
         if (paths.html / "figures" / f"{figure.slug}.html").resolve() not in pages:
             problems.append(f"{place}: {figure.slug} has no record page.")
     return problems
+
+
+def _explorer_problems(figure: Figure, drawn: Tag, page: Page) -> Iterator[str]:
+    """The interactive twin is on the page if the record has one, with the recorded numbers and the script for them."""
+    twins = drawn.select("div.explorer[hidden]")
+    if EXPLORER not in figure.record["files"]:
+        if drawn.select(".explorer"):
+            yield "is interactive on the page, but its record has no explorer.json."
+        return
+    numbers = twins[0].find("script", type="application/json") if len(twins) == 1 else None
+    if numbers is None:
+        yield "lacks its interactive twin, or has more than one."
+        return
+    text = numbers.get_text()
+    if hashlib.sha256(text.encode()).hexdigest() != figure.record["files"][EXPLORER]:
+        yield "draws other numbers interactively than those of its record."
+    try:
+        json.loads(text)
+    except ValueError:
+        yield "has an interactive twin whose numbers are no JSON."
+    if not page.soup.select('script[src*="_static/explorer.js"]'):
+        yield "is interactive, but the page does not load explorer.js."
 
 
 def _page_problems(page: Page) -> list[str]:

@@ -18,6 +18,7 @@ INDEX, LEDGER, STATUS = "index-of-figures", "ledger-of-claims", "status"
 DATA_FILES = {
     "data.nc": "the plotted arrays, labeled (netCDF)",
     "data.csv": "the same arrays as a table",
+    "explorer.json": "what the interactive figure in the chapter draws",
     "fig.svg": "the figure for light paper",
     "fig-dark.svg": "the figure for dark paper",
     "fig.png": "the figure as pixels",
@@ -76,6 +77,7 @@ def _record_page(figure: Figure, state: dict, imprint: Imprint, values: dict[str
     files = [
         (f'<a href="{slug}/{name}" download>{name}</a>', what, _size(figure.folder / name), _digest(record, name))
         for name, what in DATA_FILES.items()
+        if (figure.folder / name).exists()
     ]
     facts = {
         "identifier": _code(slug),

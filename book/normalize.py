@@ -2,7 +2,8 @@
 
 What papermill and the kernel leave of this one execution (times, identifiers, paths) is removed. The output of
 ``publish`` carries caption, alt text, and identifier in its metadata; they move to the cell, where MyST-NB looks for
-them, and the picture becomes a pair for light and dark paper with a row of links.
+them, and the picture becomes a pair for light and dark paper with a row of links. An interactive twin is hidden until
+``explorer.js`` draws it from the numbers that stand beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from nbformat import NotebookNode
 from book.chapter import Chapter
 from book.errors import BookError
 
-__all__ = ["IDENTIFIER", "normalize", "picture_pair"]
+__all__ = ["IDENTIFIER", "explorer", "normalize", "picture_pair"]
 
 IDENTIFIER = "geomem"  # key of the output metadata that publish writes
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
@@ -65,6 +66,11 @@ def picture_pair(folder: str, alt: str) -> str:
     )
 
 
+def explorer(slug: str, numbers: str) -> str:
+    """HTML of an interactive twin: inert until a script finds it; ``numbers`` is JSON that holds no ``<``."""
+    return f'<div class="explorer" id="explore-{slug}" hidden><script type="application/json">{numbers}</script></div>'
+
+
 def _is_stderr(output: NotebookNode) -> bool:
     return output.output_type == "stream" and output.name == "stderr"
 
@@ -100,5 +106,6 @@ def _lift_figure(cell: NotebookNode) -> None:
             f'<a href="{folder}.html#cite">cite</a>',
         )
         row = f'<div class="figure-links">{" · ".join(links)}</div>'
-        output.data = {"text/html": picture_pair(folder, about["alt"]) + row}
+        twin = explorer(about["id"], about["explorer"]) if "explorer" in about else ""
+        output.data = {"text/html": picture_pair(folder, about["alt"]) + twin + row}
         output.metadata = {IDENTIFIER: {"id": about["id"], "array_hash": about["array_hash"]}}

@@ -31,7 +31,6 @@ __all__ = ["render"]
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 STATIC = Path(__file__).parent / "static"
-FIGURE_FILES = ("fig.svg", "fig-dark.svg", "fig.png", "data.nc", "data.csv", "record.json")
 # One file draws every formula as SVG, so no web font must be fetched; the folders hold what it loads on demand.
 MATHJAX = ("tex-svg.js", "input/tex/extensions", "a11y", "sre", "ui")
 
@@ -71,7 +70,7 @@ def _write_stage(paths: BookPaths, publication: Publication, stage: Path) -> Non
     for figure in publication.figures:
         target = extra / "figures" / figure.slug
         target.mkdir(parents=True)
-        for name in FIGURE_FILES:
+        for name in (*figure.record["files"], "record.json"):
             shutil.copy(figure.folder / name, target / name)
     (extra / "chapters").mkdir(parents=True, exist_ok=True)
     for slug in paths.slugs():

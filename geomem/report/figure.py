@@ -1,12 +1,14 @@
 """Publish a figure: the picture, the arrays it shows, and the record of where it came from.
 
 A picture alone cannot be checked or cited. So :func:`publish` keeps, under the figure's permanent id,
-six files in ``$GEOMEM_RUN/figures/<id>/``:
+its files in ``$GEOMEM_RUN/figures/<id>/``:
 
 ``fig.svg``, ``fig-dark.svg``, ``fig.png``
     the drawing, on light and on dark paper, and as pixels;
 ``data.nc``, ``data.csv``
     the arrays shown, exact and labeled, and as a tidy table;
+``explorer.json``
+    only where the figure has an interactive twin (:mod:`geomem.report.explorer`): what the page draws;
 ``record.json``
     caption, alt text, chapter, parameters, seeds, tolerance, hashes, versions, and in the fields of
     :data:`VOLATILE` what differs between two executions of the same source on the same machine.
@@ -42,6 +44,7 @@ import geomem
 from geomem.errors import FigureError
 from geomem.report._display import show
 from geomem.report.arrays import array_hash, check_dataset, netcdf_bytes, tidy_csv
+from geomem.report.explorer import Explorer
 from geomem.report.files import atomic_write, json_text, run_folder
 from geomem.report.style import CMAP, IMAGE_CMAP, LIGHT_TO_DARK
 from geomem.report.svg import colors, exchange_colors, figure_to_svg
@@ -65,6 +68,7 @@ def publish(
     data: xr.Dataset,
     seeds: Sequence[int | np.integer],
     tolerance: Tolerance = "deterministic",
+    explorer: Explorer | None = None,
 ) -> None:
     """Check a figure, write its files, display it once, and close it.
 
@@ -85,6 +89,9 @@ def publish(
         Seeds of every generator that the arrays depend on; empty only if deterministic.
     tolerance
         How far a repetition may be: ``"deterministic"``, ``"stochastic"``, or a relative deviation.
+    explorer
+        An interactive twin, drawn from the same ``data`` below the figure, which stays as it is: the picture must
+        serve a reader on paper, or without scripts.
 
     Raises
     ------
@@ -108,6 +115,9 @@ def publish(
     if run is not None:
         _check_unpublished(run, id, alt)
     check_dataset(data)
+    if explorer is not None and not isinstance(explorer, Explorer):
+        raise FigureError(f"{id}: got the explorer {explorer!r:.80}, expected an Explorer")
+    interactive = {} if explorer is None else {"explorer": explorer.json(data)}
 
     fig.draw_without_rendering()
     fig.set_layout_engine("none")  # the layout is settled: all files show the same one
@@ -127,6 +137,7 @@ def publish(
             "data.nc": netcdf_bytes(data.assign_attrs(about_data)),
             "data.csv": tidy_csv(data).encode(),
         }
+        files |= {f"{name}.json": text.encode() for name, text in interactive.items()}
         hashes = {name: sha256(content).hexdigest() for name, content in files.items()}
         record = {
             **about,
@@ -140,7 +151,7 @@ def publish(
     width, height = (round(inches * DPI / 2) for inches in fig.get_size_inches())  # two dots a pixel
     show(
         {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"{id}: {alt}"},
-        {"geomem": about, "image/png": {"width": width, "height": height}},
+        {"geomem": about | interactive, "image/png": {"width": width, "height": height}},
     )
 
 

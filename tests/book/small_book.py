@@ -119,9 +119,11 @@ import xarray as xr
 from matplotlib import pyplot as plt
 
 from geomem.report import archive, style
+from geomem.report.explorer import Control, Explorer, Mark, Readout
 from geomem.report.figure import publish
 
 style.use()
+size, exponent = np.geomspace(0.01, 1, 21), np.array([1, 2, 3])
 offset = float(archive.load("data/offset.nc")["offset"])
 x = np.linspace(-1, 1, 51)
 ```
@@ -135,9 +137,26 @@ publish(
     "fig-cubes",
     caption="The cube is odd: it falls on the left of the origin as it rises on the right.",
     alt="A curve that is steep at both ends and flat in the middle, from minus one to one.",
-    data=xr.Dataset({"y": ("x", x**3 + offset, {"long_name": "cube", "units": "1"})},
-                    coords={"x": ("x", x, {"long_name": "x", "units": "1"})}),
+    data=xr.Dataset(
+        {
+            "y": ("x", x**3 + offset, {"long_name": "cube", "units": "1"}),
+            "power": (("exponent", "size"), size ** exponent[:, None], {"long_name": "power", "units": "1"}),
+            "tenth": ("exponent", [0.1, 0.1 ** (1 / 2), np.nan], {"long_name": "size of one tenth", "units": "1"}),
+        },
+        coords={
+            "x": ("x", x, {"long_name": "x", "units": "1"}),
+            "size": ("size", size, {"long_name": "size", "units": "1"}),
+            "exponent": ("exponent", exponent, {"long_name": "exponent", "units": "1"}),
+        },
+    ),
     seeds=[],
+    explorer=Explorer(
+        curve="power", x="size", x_label="size", y_label="power of the size",
+        controls=(Control("exponent", "exponent", ("line", "square <x>", "cube"), kind="list", start=2),),
+        readouts=(Readout("power", "y"), Readout("its inverse", "1/y"), Readout("one tenth", "tenth")),
+        summary="At size {x} the {exponent} is {y}, and its inverse {1/y}; one tenth is at {tenth}.",
+        marks=(Mark("tenth", "one tenth", "a place that was not computed"),), x_start=10,
+    ),
 )
 ```
 """
