@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geomem.errors import InputError
+from geomem.theory.random_energy_model.cumulants import Cumulant
 
 __all__ = [
     "SMALLEST_TIME",
@@ -63,6 +64,15 @@ class Blocks:
     def at(self, squares: np.ndarray) -> "Blocks":
         """Return the same law seen from other states."""
         return replace(self, squares=squares)
+
+    def cumulant(self, t: float) -> Cumulant:
+        r"""Return :math:`\lambda \mapsto d\,\zeta(\lambda)` at noise ``t``, seen from a single state."""
+        terms = list(zip(self.sizes.tolist(), self.variances.tolist(), self.squares.tolist(), strict=True))
+
+        def cumulant(lam):
+            return sum(-0.5 * (n * np.log1p(lam * (v / t)) + lam * square / (t + lam * v)) for n, v, square in terms)
+
+        return cumulant
 
     def information_gain(self, t: np.ndarray) -> np.ndarray | np.float64:
         r"""Return :math:`\mathrm{KL}(x, t)` in nats; ``t`` broadcasts against the states."""

@@ -88,13 +88,7 @@ def positional_cumulant(
     blocks, noise = as_blocks(x, variances), as_times(t)
     if blocks.squares.ndim != 1 or noise.ndim != 0:
         raise InputError(f"got x of shape {np.shape(x)} and t of shape {noise.shape}, expected one state and one t")
-    t = float(noise)
-    terms = list(zip(blocks.sizes.tolist(), blocks.variances.tolist(), blocks.squares.tolist(), strict=True))
-
-    def cumulant(lam):
-        return sum(-0.5 * (n * np.log1p(lam * (v / t)) + lam * square / (t + lam * v)) for n, v, square in terms)
-
-    return cumulant
+    return blocks.cumulant(float(noise))
 
 
 def information_gain(

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from geomem._typing import Float
 from geomem.errors import ConvergenceError, InputError
 from geomem.theory.random_energy_model.cumulants import Cumulant, as_number
 from geomem.theory.random_energy_model.mellin_barnes import THETA, Transform
@@ -29,10 +30,10 @@ from geomem.theory.random_energy_model.mellin_barnes import THETA, Transform
 __all__ = [
     "Evaluation",
     "expected_log_partition",
-    "expected_log_sample_size",
     "own_participation",
     "own_weight",
     "participation",
+    "planted_participation",
 ]
 
 SCAN = 10  # every tenth tabulated saddle is enough to find the window of an outer integral
@@ -48,13 +49,13 @@ HALVINGS = 5
 class Evaluation(NamedTuple):
     """A number and the change that halving every step last made to it."""
 
-    value: float
+    value: float | Float[np.ndarray, "..."]
     """The number, at the smallest step."""
-    error: float
+    error: float | Float[np.ndarray, "..."]
     """Absolute change by the last halving, an upper estimate of the numerical error."""
 
 
-class _Levels:
+class Levels:
     """N independent levels: powers of L, and the panels of ln u that an average over them needs."""
 
     def __init__(self, cumulant: Cumulant, log_n_points: float) -> None:
@@ -85,6 +86,13 @@ class _Levels:
         inner = np.linspace(first, last, int(np.ceil((last - first) / width)) + 1)[1:-1]
         return np.concatenate([[left], np.interp(inner, self.progress, self.scan), [right]])
 
+    def end(self, power: float, *, removed: int = 1) -> float:
+        r"""Return the :math:`\ln u` beyond which :math:`u^{\mathrm{power}} L^{N-\mathrm{removed}}` is negligible."""
+        gain = power * np.maximum(self.scan - self.center, 0)
+        fall = self.rate * np.exp(self.log_count(removed) - self.log_count(1))
+        slow = (fall - gain < NEGLIGIBLE) & (self.scan < self.rounded)
+        return float(min(self.scan[np.flatnonzero(slow)[-1] + 1], self.rounded))
+
     def log_count(self, removed: int) -> float:
         r"""Return :math:`\ln(N - \mathrm{removed})` without forming :math:`N`."""
         others = -np.expm1(np.log(max(removed, 1)) - self.log_n) if removed else 1.0
@@ -102,9 +110,7 @@ def _log_rate(log_one_minus: NDArray) -> NDArray:
         return np.where(q < 1e-8, log_one_minus + q / 2, np.log(-np.log1p(-q)))
 
 
-def _halve_until_settled(
-    integral: Callable[[float, float], float], *, relative: bool, floor: float = 0.0
-) -> Evaluation:
+def halve_until_settled(integral: Callable[[float, float], float], *, relative: bool, floor: float = 0.0) -> Evaluation:
     """Return the integral at steps halved until it changes by less than the tolerance, or the ``floor`` it has."""
     theta, width = THETA, WIDTH
     value = integral(theta, width)
@@ -120,7 +126,7 @@ def _halve_until_settled(
     )
 
 
-def _integrate(function: Callable[[NDArray], NDArray], ends: NDArray) -> float:
+def integrate(function: Callable[[NDArray], NDArray], ends: NDArray) -> float:
     """Return the integral over the panels between ``ends``."""
     x, w = NODES
     half = np.diff(ends)[:, None] / 2
@@ -155,16 +161,16 @@ def participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
     >>> round(exact.value, 6), exact.error < 1e-8
     (0.679483, True)
     """
-    levels = _Levels(cumulant, log_n_points)
+    levels = Levels(cumulant, log_n_points)
 
     def integral(theta: float, width: float) -> float:
         def integrand(v: NDArray) -> NDArray:
             log_curvature = levels.transform.log_curvature(v, theta)
             return np.exp(levels.log_n + log_curvature + levels.log_survival(v, theta, removed=1))
 
-        return _integrate(integrand, levels.panels(levels.left, levels.right, width))
+        return integrate(integrand, levels.panels(levels.left, levels.right, width))
 
-    return _halve_until_settled(integral, relative=True)
+    return halve_until_settled(integral, relative=True)
 
 
 def own_participation(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Evaluation:
@@ -197,7 +203,7 @@ def own_participation(cumulant: Cumulant, *, log_own: float, log_n_points: float
     >>> round(exact.value, 6)
     0.967015
     """
-    levels = _Levels(cumulant, log_n_points)
+    levels = Levels(cumulant, log_n_points)
 
     def integrand(v: NDArray, log_uz: NDArray, theta: float) -> NDArray:
         own = 2 * log_uz + levels.log_survival(v, theta, removed=1)
@@ -235,7 +241,7 @@ def own_weight(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Ev
     >>> round(exact.value, 6)
     0.959152
     """
-    levels = _Levels(cumulant, log_n_points)
+    levels = Levels(cumulant, log_n_points)
 
     def integrand(v: NDArray, log_uz: NDArray, theta: float) -> NDArray:
         return np.exp(log_uz + levels.log_survival(v, theta, removed=1))
@@ -243,17 +249,12 @@ def own_weight(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Ev
     return _own_average(levels, log_own, integrand)
 
 
-def _own_average(
-    levels: _Levels, log_own: float, integrand: Callable[[NDArray, NDArray, float], NDArray]
-) -> Evaluation:
+def _own_average(levels: Levels, log_own: float, integrand: Callable[[NDArray, NDArray, float], NDArray]) -> Evaluation:
     r"""Return the integral of :math:`e^{-u z_1}` times ``integrand``, with panels for the scales of both."""
     log_own = as_number(log_own, "log_own")
     if not np.isfinite(log_own):
         raise InputError(f"got log_own = {log_own}, expected -E_1 / t, finite")
-    # A small own factor gains as u^2 where L^(N-1) still falls slowly: go on until the fall has won.
-    gain = 2 * np.maximum(levels.scan - levels.center, 0)
-    slow = (levels.rate - gain < NEGLIGIBLE) & (levels.scan < levels.rounded)
-    right = min(levels.scan[np.flatnonzero(slow)[-1] + 1], levels.rounded, np.log(NEGLIGIBLE) - log_own)
+    right = min(levels.end(power=2), np.log(NEGLIGIBLE) - log_own)  # a small own factor gains as u^2
     left = min(levels.left, right - NEGLIGIBLE)
     unit = min(levels.center, right) - NEGLIGIBLE
 
@@ -262,11 +263,68 @@ def _own_average(
             return np.exp(-np.exp(v + log_own)) * integrand(v, v + log_own, theta)
 
         ends = levels.panels(left, right, width)
-        return _integrate(own, np.union1d(ends, np.arange(right, unit, -width)))
+        return integrate(own, np.union1d(ends, np.arange(right, unit, -width)))
 
     # What a single other level adds where its L is rounding is left out, and stated (N = 2 and a tiny own factor).
     floor = ROUNDED * np.exp(-ROUNDED) if right == levels.rounded else 0.0
-    return _halve_until_settled(integral, relative=True, floor=floor)
+    return halve_until_settled(integral, relative=True, floor=floor)
+
+
+def planted_participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
+    r"""Return :math:`\mathbb E \sum_\mu w_\mu^2` where one of the N levels is planted: drawn with its own weight.
+
+    .. math::
+
+       \mathbb E \sum_\mu w_\mu^2 = \mathbb E\, w_{\mathrm{own}}
+       = e^{-d\,\zeta(1)} \int u^{-1} \big[ u^2 L''(u) \big] L(u)^{N-1}\, \mathrm d \ln u
+
+    A noisy training point :math:`x = y^1 + \sqrt t\,\varepsilon` is such a state if only :math:`x` is known: its own
+    point is a draw of the posterior, so the own factor has the density :math:`z\,p(z) / \mathbb E z`, and the
+    :math:`N - 1` others have :math:`p`.
+
+    *Exchange identity.* The density of all :math:`N` factors together, whichever is the own one, is that of
+    independent ones times :math:`\tfrac1N \sum_\mu z_\mu / \mathbb E z = Z / (N\,\mathbb E z)`. So the mean of
+    any symmetric :math:`f` is :math:`\mathbb E [f Z] / (N\,\mathbb E z)` over independent factors, and with
+    :math:`f = \sum_\mu w_\mu^2` it is :math:`\mathbb E [z_1^2 / Z] / \mathbb E z`. The mean of the own weight
+    :math:`z_1 / Z` is :math:`\mathbb E [(z_1 / \mathbb E z)\, z_1 / Z]`: the same. With
+    :math:`1/Z = \int_0^\infty e^{-uZ} \mathrm du` both are :math:`\int L'' L^{N-1} \mathrm du / \mathbb E z`.
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`, of one energy that is not planted.
+    log_n_points : float
+        :math:`\ln N \ge \ln 2`, the planted level among them.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is below :math:`\ln 2` or not finite.
+    ConvergenceError
+        Five halvings of the steps did not settle the value.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> exact = planted_participation(gaussian_cumulant(variance=10.0), log_n_points=np.log(1000))
+    >>> round(exact.value, 6)
+    0.330337
+    """
+    levels = Levels(cumulant, log_n_points)
+    log_mean = float(cumulant(np.array(1.0)))
+
+    def log_integrand(v: NDArray, theta: float) -> NDArray:
+        log_own = levels.transform.log_curvature(v, theta) - v - log_mean
+        return log_own + levels.log_survival(v, theta, removed=1)
+
+    # Without L^(N-1), u would have the law of an exponential number over the own factor, far from the center maybe.
+    rise = np.maximum.accumulate(log_integrand(levels.scan, THETA))
+    left, right = float(np.interp(rise[-1] - NEGLIGIBLE, rise, levels.scan)), levels.end(power=1)
+
+    def integral(theta: float, width: float) -> float:
+        return integrate(lambda v: np.exp(log_integrand(v, theta)), levels.panels(left, right, width))
+
+    return halve_until_settled(integral, relative=True)
 
 
 def expected_log_partition(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
@@ -300,7 +358,7 @@ def expected_log_partition(cumulant: Cumulant, *, log_n_points: float) -> Evalua
     >>> round(exact.value, 6)
     8.888327
     """
-    levels = _Levels(cumulant, log_n_points)
+    levels = Levels(cumulant, log_n_points)
 
     def integral(theta: float, width: float) -> float:
         def survival(v: NDArray) -> NDArray:
@@ -309,38 +367,8 @@ def expected_log_partition(cumulant: Cumulant, *, log_n_points: float) -> Evalua
         def loss(v: NDArray) -> NDArray:
             return -np.expm1(levels.log_survival(v, theta, removed=0))
 
-        below = _integrate(loss, levels.panels(levels.left, levels.center, width))
-        above = _integrate(survival, levels.panels(levels.center, levels.right, width))
+        below = integrate(loss, levels.panels(levels.left, levels.center, width))
+        above = integrate(survival, levels.panels(levels.center, levels.right, width))
         return below - above - np.euler_gamma - levels.center
 
-    return _halve_until_settled(integral, relative=False)
-
-
-def expected_log_sample_size(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
-    r"""Return :math:`\mathbb E \ln \tilde N`, with :math:`\tilde N = 1/\sum_\mu w_\mu^2` the effective sample size.
-
-    .. math:: \mathbb E \ln \tilde N = 2\, \mathbb E \ln Z(\lambda{=}1) - \mathbb E \ln Z(\lambda{=}2)
-
-    Parameters
-    ----------
-    cumulant : Cumulant
-        :math:`\lambda \mapsto d\,\zeta(\lambda)`, analytic for :math:`0 < \mathrm{Re} \lambda < 4`.
-    log_n_points : float
-        :math:`\ln N \ge \ln 2`.
-
-    Raises
-    ------
-    InputError
-        ``log_n_points`` is below :math:`\ln 2` or not finite.
-    ConvergenceError
-        Five halvings of the steps did not settle the value.
-
-    Examples
-    --------
-    >>> exact = expected_log_sample_size(lambda lam: 0 * lam, log_n_points=np.log(50))  # equal levels
-    >>> round(float(np.exp(exact.value)), 6)
-    50.0
-    """
-    once = expected_log_partition(cumulant, log_n_points=log_n_points)
-    twice = expected_log_partition(lambda lam: cumulant(2 * lam), log_n_points=log_n_points)
-    return Evaluation(2 * once.value - twice.value, 2 * once.error + twice.error)
+    return halve_until_settled(integral, relative=False)

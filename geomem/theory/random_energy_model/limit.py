@@ -24,12 +24,14 @@ from geomem.errors import InputError
 from geomem.theory.random_energy_model.cumulants import Cumulant, as_number, derivative
 
 __all__ = [
+    "annealed_rate",
     "condensation_point",
     "entropy",
     "free_entropy",
     "frozen_participation",
     "frozen_participation_variance",
     "poisson_dirichlet",
+    "typical_rate",
 ]
 
 LAMBDA_MAX = 1e6
@@ -153,6 +155,77 @@ def free_entropy(cumulant: Cumulant, lam: ArrayLike, *, log_n_points: float) -> 
     if np.isinf(critical):
         return liquid
     return np.where(lam <= critical, liquid, lam * derivative(cumulant, critical))
+
+
+def typical_rate(cumulant: Cumulant, *, log_n_points: float) -> float:
+    r"""Return the limit of :math:`\mathbb E \ln \tilde N`, the logarithm of a typical effective sample size, in nats.
+
+    .. math::
+
+       \mathbb E \ln \tilde N \simeq 2\,\ln Z(1) - \ln Z(2) = \begin{cases}
+       \ln N + 2\,d\,\zeta(1) - d\,\zeta(2) & \lambda^* \ge 2 , \\
+       2\,[\ln N + d\,\zeta(1)] - 2\,d\,\zeta'(\lambda^*) & 1 \le \lambda^* \le 2 , \\
+       0 & \lambda^* \le 1 .
+       \end{cases}
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`, not constant.
+    log_n_points : float
+        :math:`\ln N > 0`.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is not positive and finite.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> round(typical_rate(gaussian_cumulant(variance=8.0), log_n_points=9.0), 12)
+    2.0
+    """
+    once, twice = np.asarray(free_entropy(cumulant, [1.0, 2.0], log_n_points=log_n_points))
+    return float(2 * once - twice)
+
+
+def annealed_rate(cumulant: Cumulant, *, log_n_points: float) -> float:
+    r"""Return the limit of :math:`-\ln \mathbb E \sum_\mu w_\mu^2`, in nats: at most the typical rate.
+
+    .. math::
+
+       -\ln \mathbb E \sum_\mu w_\mu^2 \simeq \begin{cases}
+       \ln N + 2\,d\,\zeta(1) - d\,\zeta(2) & d\,\zeta'(2) \le \ln N + d\,\zeta(1) , \\
+       -d\,S(\lambda_1), \quad d\,\zeta'(\lambda_1) = \ln N + d\,\zeta(1) & \text{otherwise} , \\
+       0 & \lambda^* \le 1 .
+       \end{cases}
+
+    Parameters
+    ----------
+    cumulant : Cumulant
+        :math:`\lambda \mapsto d\,\zeta(\lambda)`, not constant.
+    log_n_points : float
+        :math:`\ln N > 0`.
+
+    Raises
+    ------
+    InputError
+        ``log_n_points`` is not positive and finite.
+
+    Examples
+    --------
+    >>> from geomem.theory.random_energy_model import gaussian_cumulant
+    >>> round(annealed_rate(gaussian_cumulant(variance=8.0), log_n_points=9.0), 12)
+    1.5625
+    """
+    if condensation_point(cumulant, log_n_points=log_n_points) <= 1:
+        return 0.0
+    log_z = log_n_points + float(cumulant(np.array(1.0)))
+    if derivative(cumulant, 2.0) <= log_z:
+        return log_z - (float(cumulant(np.array(2.0))) - float(cumulant(np.array(1.0))))
+    lam = brentq(lambda lam: derivative(cumulant, lam) - log_z, 1.0, 2.0)
+    return -float(entropy(cumulant, lam, log_n_points=log_n_points))
 
 
 def _check_rho(rho: ArrayLike) -> NDArray:

@@ -32,7 +32,7 @@ BEND = 0.5  # steepest slope of a path far from its saddle
 FALLEN = 35.0  # in nats, where a path may end
 
 
-class _MellinBarnes:
+class MellinBarnes:
     r"""The integral :math:`\frac1{2\pi i} \int u^\lambda e^{g(\lambda)} \mathrm d\lambda` through real saddles."""
 
     def __init__(self, g: Cumulant, width: float) -> None:
@@ -80,8 +80,8 @@ class Transform:
     r"""Both integrals of one cumulant: :math:`\ln(1 - L)` and :math:`\ln u^2 L''` at :math:`\ln u`."""
 
     def __init__(self, cumulant: Cumulant) -> None:
-        self.one_minus = _MellinBarnes(lambda lam: cumulant(lam) + loggamma(1 - lam) - np.log(lam), width=1.0)
-        self.curvature = _MellinBarnes(lambda lam: cumulant(lam) + loggamma(2 - lam), width=2.0)
+        self.one_minus = MellinBarnes(lambda lam: cumulant(lam) + loggamma(1 - lam) - np.log(lam), width=1.0)
+        self.curvature = MellinBarnes(lambda lam: cumulant(lam) + loggamma(2 - lam), width=2.0)
 
     def log_one_minus(self, log_u: NDArray, step: float) -> NDArray:
         r"""Return :math:`\ln(1 - L(u))` at each ``log_u``."""
