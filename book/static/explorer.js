@@ -28,7 +28,7 @@
       row.push(number % 2 ? -(number + 1) / 2 : number / 2);
       [number, scale] = [0, 1];
       if (row.length === length) {
-        rows.push(sums(sums(sums(row))).map((level) => Math.exp(level * step)));
+        rows.push(sums(sums(sums(sums(row)))).map((level) => Math.exp(level * step)));
         row = [];
       }
     }

@@ -1,4 +1,4 @@
-"""An interactive twin of a figure: a table of curves, and the controls that choose one of them.
+r"""An interactive twin of a figure: a table of curves, and the controls that choose one of them.
 
 Everything that a reader can reach is computed ahead and published as the figure's data, so the twin needs no server, no
 network, and no code of the chapter. It is a curve over one axis of the data set; every other axis of the curve belongs
@@ -6,9 +6,9 @@ to a control, which offers the values of that axis and nothing between them. Mar
 as vertical lines. :meth:`Explorer.json` writes what the page draws, in two parts that keep it small:
 
 * the logarithm of the curve, on a grid of step :data:`STEP`, so that each value is kept to a relative
-  :math:`10^{-4}`. Along the axis third differences are small numbers (the curve is smooth), and each takes a byte or
-  two: zigzag (0, -1, 1, -2, ...), seven bits a byte, least first, the eighth bit set where more follow. Equal curves
-  are kept once, beside the index of each combination;
+  :math:`2 \cdot 10^{-4}`. Along the axis fourth differences are small numbers (the curve is smooth), and each takes a
+  byte or two: zigzag (0, -1, 1, -2, ...), seven bits a byte, least first, the eighth bit set where more follow. Equal
+  curves are kept once, beside the index of each combination;
 * the marks, as 32-bit floats; NaN where there is none.
 """
 
@@ -25,8 +25,8 @@ from geomem.errors import FigureError
 
 __all__ = ["LARGEST", "STEP", "Control", "Explorer", "Mark", "Readout"]
 
-STEP = 2e-4
-DIFFERENCES = 3
+STEP = 4e-4
+DIFFERENCES = 4
 LARGEST = 100_000  # bytes that a page takes for one explorer
 PLACE = re.compile(r"\{([^{}]*)\}")
 
@@ -230,7 +230,7 @@ class Explorer:
 
 
 def _packed(rows: np.ndarray) -> bytes:
-    """Return rows of integers as third differences, zigzag, seven bits a byte."""
+    """Return rows of integers as fourth differences, zigzag, seven bits a byte."""
     steps = np.diff(rows, DIFFERENCES, axis=1, prepend=np.zeros((len(rows), DIFFERENCES), dtype=rows.dtype))
     packed = bytearray()
     for number in np.where(steps < 0, -2 * steps - 1, 2 * steps).ravel().tolist():
