@@ -127,9 +127,10 @@ class Levels:
             first = min(first, -log_own - GONE)  # a given level of this Boltzmann factor has its own scale
         # Only nodes that count somewhere in the window.
         ends = np.linspace(first, last, 30)[:, None] - law.e
-        heights = law.log_p + np.minimum(ends, 0), law.log_p + 2 * ends - np.exp(np.minimum(ends, 700))
+        heights = [law.log_p + np.minimum(ends, 0)]
+        heights += [law.log_p + k * ends - np.exp(np.minimum(ends, 700)) for k in (0.5, 2)]
         counts = np.any([(h > h.max(axis=1, keepdims=True) - GONE).any(axis=0) for h in heights], axis=0)
-        self.law = Law(law.e[counts], law.log_p[counts])
+        self.law, self.whole = Law(law.e[counts], law.log_p[counts]), law
         self.log_u = np.arange(first, last, STEP)
         self.transforms = transforms(self.law, self.log_u)
 
@@ -173,3 +174,43 @@ class Levels:
         # ln Z = int (e^-u - e^-uZ) d ln u, with u in units that put both ends on the grid
         unit = self.log_u[-1] - 4
         return self.integral(np.exp(-np.exp(self.log_u - unit)) - self.survival(0)) - unit
+
+    def planted_participation(self) -> float:
+        """E w_own where the own level has the law z p / E z; the window must reach its scale (``log_own``)."""
+        log_mean = logsumexp(self.whole.log_p - self.whole.e)
+        return self.integral(np.exp(self.transforms.log_curvature - self.log_u - log_mean) * self.survival(1))
+
+
+def tilted(law: Law) -> Law:
+    """The law z p / E z of the level that a posterior draw has."""
+    return Law(law.e, law.log_p - law.e - logsumexp(law.log_p - law.e))
+
+
+def reach(law: Law) -> float:
+    """ln z of the highest level that the tilted law has."""
+    return -law.e[tilted(law).log_p > -GONE].min()
+
+
+class SampleSize(NamedTuple):
+    """Averages of N~ = Z^2 / sum z^2 over N levels, and E w_own where one of them is planted."""
+
+    harmonic: float
+    log_geometric: float
+    arithmetic: float
+    planted: float
+
+
+def sample_size(law: Law, log_n: float) -> SampleSize:
+    """E N~ = 1 + N (N - 1) int v M_1^2 M_0^(N-2) d ln v, with M_k = E z^k exp(-v z^2)."""
+    levels, squares = Levels(law, log_n, reach(law)), Levels(Law(2 * law.e, law.log_p), log_n)
+    log_geometric = 2 * levels.expected_log_partition() - squares.expected_log_partition()
+    log_pairs = 2 * (log_n + _log_root(squares.law, squares.log_u)) + squares.log_share(1)
+    arithmetic = 1 + squares.integral(np.exp(log_pairs) * squares.survival(2))
+    return SampleSize(1 / levels.participation(), log_geometric, arithmetic, levels.planted_participation())
+
+
+def _log_root(law: Law, log_u: np.ndarray) -> np.ndarray:
+    """ln[sqrt(u) E sqrt(z) exp(-uz)] at each ln u."""
+    blocks = [block[:, None] - law.e for block in np.array_split(log_u, 1 + log_u.size * law.e.size // 2**20)]
+    terms = [law.log_p + log_uz / 2 - np.exp(np.minimum(log_uz, 700)) for log_uz in blocks]
+    return np.concatenate([logsumexp(term, axis=1) for term in terms])
