@@ -15,6 +15,18 @@
     return parent.appendChild(made);
   }
 
+  // Text in which t_c stands for t with the subscript c.
+  function addLabel(parent, text) {
+    const [plain, ...subscripts] = text.split("_");
+    parent.append(plain);
+    for (const [letter, ...rest] of subscripts) {
+      const inside = parent.namespaceURI === SVG;
+      element(parent, inside ? "tspan" : "sub", inside ? {dy: 3, "font-size": "75%"} : {}, letter);
+      if (inside && rest.length) element(parent, "tspan", {dy: -3}, rest.join(""));
+      else parent.append(rest.join(""));
+    }
+  }
+
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const sums = (row) => { let total = 0; return row.map((step) => (total += step)); };
 
@@ -44,7 +56,7 @@
     return exponent < 2 ? x.toFixed(2 - exponent) : String(Number(x.toPrecision(3)));
   }
 
-  const decade = (exponent) => exponent < -2 || exponent > 3 ? `10${power(exponent)}` : String(10 ** exponent);
+  const decade = (exponent) => exponent < -3 || exponent > 3 ? `10${power(exponent)}` : String(10 ** exponent);
 
   // The position in an array of several axes, last axis fastest.
   const position = (places, sizes) => places.reduce((sum, place, axis) => sum * sizes[axis] + place, 0);
@@ -60,7 +72,7 @@
 
     const svg = element(root, "svg", {role: "img", "aria-label": `${about.y_label} against ${about.x_label}, a curve`});
     const panel = element(root, "div", {class: "explorer-controls", role: "group", "aria-label": "What is drawn"});
-    const list = element(root, "dl", {class: "explorer-readouts"});
+    const list = element(root, "dl", {class: "explorer-readouts simple"});
     const summary = element(root, "p", {class: "explorer-summary", "aria-live": "polite"});
 
     function addSlider(dim, label, texts, start, choose) {
@@ -96,7 +108,7 @@
         const sample = element(name, "svg", {width: 34, height: 10, "aria-hidden": "true"});
         element(sample, "line", {x1: 0, x2: 34, y1: 5, y2: 5, class: `mark mark-${mark}`, "stroke-dasharray": DASHES[mark]});
       }
-      name.append(label);
+      addLabel(name, label);
       return {value, output: element(element(box, "dd"), "output", {"aria-live": "off"})};
     });
 
@@ -140,9 +152,9 @@
         element(svg, "line", {
           x1: place, x2: place, y1: top, y2: bottom, class: `mark mark-${k}`, "stroke-dasharray": DASHES[k],
         });
-        element(svg, "text", {
+        addLabel(element(svg, "text", {
           x: place + (leftward ? -5 : 5), y: top + 13 + 17 * k, "text-anchor": leftward ? "end" : "start", class: "halo",
-        }, label);
+        }), label);
       });
       const points = curve.map((y, k) => `${across(about.x[k]).toFixed(1)},${up(y).toFixed(1)}`);
       element(svg, "polyline", {points: points.join(" "), class: "curve"});
