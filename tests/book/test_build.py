@@ -59,6 +59,26 @@ def test_the_text_reads_the_claim_and_the_figure_leads_to_its_record(built):
     assert not chapter.soup.select(".tag_injected-parameters")
 
 
+def test_an_interactive_figure_reaches_its_page_and_its_record(built):
+    figure = next(f for f in read_publication(built).figures if f.slug == "fig-cubes")
+    text = (figure.folder / "explorer.json").read_text("utf-8")
+    drawn = page(built, "chapters/cubes.html").soup.find("figure", id="fig-cubes")
+    twin = drawn.find("div", id="explore-fig-cubes")
+    assert twin.has_attr("hidden")
+    assert twin.find("script")["type"] == "application/json"
+    assert twin.find("script").get_text() == text
+    assert len(drawn.find_all("img")) == 2
+    assert (built.html / "figures" / "fig-cubes" / "explorer.json").read_text("utf-8") == text
+    record = page(built, "figures/fig-cubes.html").soup
+    assert record.find("a", href="fig-cubes/explorer.json").has_attr("download")
+    assert figure.record["files"]["explorer.json"] in record.get_text()
+    assert not record.select(".explorer")
+    assert "explorer.json" not in page(built, "figures/fig-squares.html").soup.get_text()
+    assert not (built.html / "figures" / "fig-squares" / "explorer.json").exists()
+    assert (built.html / "_static" / "explorer.js").is_file()
+    assert page(built, "chapters/cubes.html").soup.select('link[href*="explorer.css"]')
+
+
 def test_a_page_shows_a_figure_and_a_value_of_a_chapter(built):
     soup = page(built, "introduction.html").soup
     value = json.loads((built.run("squares") / "claims" / "squares-sum.json").read_text())["value"]

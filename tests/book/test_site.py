@@ -1,8 +1,12 @@
 """What a page loads and where it leads, on small pages written for the purpose."""
 
+import hashlib
+from types import SimpleNamespace
+
 import pytest
 
-from book.check import _page_problems
+from book.check import _explorer_problems, _page_problems
+from book.normalize import explorer
 from book.site import external_requests, read_pages, unresolved_links
 
 
@@ -63,3 +67,38 @@ def test_tracebacks_and_undescribed_images_are_found(tmp_path):
     write(tmp_path, '<div class="cell_output">Traceback (most recent call last)</div><img src="x.png" alt=" ">')
     (page,) = read_pages(tmp_path).values()
     assert _page_problems(page) == ["index.html shows a traceback.", "index.html: the image x.png has no alt text."]
+
+
+NUMBERS = '{"x":[1,2]}'
+TWIN = explorer("fig-x", NUMBERS)
+LACKS = ["lacks its interactive twin, or has more than one."]
+
+
+def explorer_problems(tmp_path, body, recorded, script="explorer.js"):
+    write(tmp_path, f'<script src="../_static/{script}?v=1"></script><figure id="fig-x">{body}</figure>')
+    (page,) = read_pages(tmp_path).values()
+    files = {} if recorded is None else {"explorer.json": hashlib.sha256(recorded.encode()).hexdigest()}
+    figure = SimpleNamespace(slug="fig-x", record={"files": files})
+    return list(_explorer_problems(figure, page.soup.find("figure"), page))
+
+
+@pytest.mark.parametrize(
+    ("body", "recorded", "problems"),
+    [
+        (TWIN, NUMBERS, []),
+        ("", None, []),
+        ("", NUMBERS, LACKS),
+        (TWIN + TWIN, NUMBERS, LACKS),
+        (TWIN.replace("hidden", ""), NUMBERS, LACKS),
+        (TWIN.replace("application/json", "text/plain"), NUMBERS, LACKS),
+        (TWIN, None, ["is interactive on the page, but its record has no explorer.json."]),
+        (TWIN, "{}", ["draws other numbers interactively than those of its record."]),
+        (explorer("fig-x", "{"), "{", ["has an interactive twin whose numbers are no JSON."]),
+    ],
+)
+def test_a_broken_explorer_is_found(tmp_path, body, recorded, problems):
+    assert explorer_problems(tmp_path, body, recorded) == problems
+
+
+def test_an_explorer_without_its_script_is_found(tmp_path):
+    assert explorer_problems(tmp_path, TWIN, NUMBERS, script="other.js") == ["is interactive, but the page does not load explorer.js."]
