@@ -101,4 +101,5 @@ def test_a_broken_explorer_is_found(tmp_path, body, recorded, problems):
 
 
 def test_an_explorer_without_its_script_is_found(tmp_path):
-    assert explorer_problems(tmp_path, TWIN, NUMBERS, script="other.js") == ["is interactive, but the page does not load explorer.js."]
+    problems = explorer_problems(tmp_path, TWIN, NUMBERS, script="other.js")
+    assert problems == ["is interactive, but the page does not load explorer.js."]
