@@ -11,6 +11,7 @@ carries it, the sum freezes, and the score remembers them. Everything follows fr
   :math:`d\,(\lambda\zeta' - \zeta) = \mathrm{KL}(p(x_0|x)\,\|\,p_0)` at noise :math:`t/\lambda`;
 - :mod:`geomem.theory.condensation` finds the noise at which :math:`\ln N` nats are used up: condensation and
   collapse times, and which direction condenses first;
+- :mod:`geomem.theory.effective_sample_size` counts the data points that share the weight, exactly at any :math:`N`;
 - :mod:`geomem.theory.random_energy_model` holds what is true of any energies: entropy, free entropy, the law of
   the frozen weights, and the exact averages at any :math:`N`.
 

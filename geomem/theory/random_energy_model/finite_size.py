@@ -40,19 +40,21 @@ SCAN = 10  # every tenth tabulated saddle is enough to find the window of an out
 NEGLIGIBLE = 34.0  # e^-34 is below the rounding of a float64 sum
 ROUNDED = 30.0  # below e^-30, L = 1 - (1 - L) is rounding
 WIDTH = 2.0  # first width of a panel in ln u, times the local power of 1 - L
+FALLEN = 300.0  # beyond a rate of e^300, L^N is zero
 RATE = 8.0  # a fall of L^N by e^-8 counts as a rise of 1 - L by e
 NODES = np.polynomial.legendre.leggauss(12)
 TOLERANCE = 1e-9  # change at which halving stops, relative (of a logarithm: absolute)
 HALVINGS = 5
+EPSILON = np.finfo(float).eps
 
 
 class Evaluation(NamedTuple):
-    """A number and the change that halving every step last made to it."""
+    """A number and the change that halving every step last made to it; or arrays of both, one for each state."""
 
     value: float | Float[np.ndarray, "..."]
     """The number, at the smallest step."""
     error: float | Float[np.ndarray, "..."]
-    """Absolute change by the last halving, an upper estimate of the numerical error."""
+    """Absolute change by the last halving, an upper estimate of the numerical error, and the rounding of the number."""
 
 
 class Levels:
@@ -77,7 +79,7 @@ class Levels:
             )
         self.left, self.center = np.interp([-NEGLIGIBLE - self.log_n, -self.log_n], log_one_minus, log_u)
         self.right, self.rounded = np.interp([ceiling, rounded], log_rate, log_u)
-        self.scan, self.rate = log_u, np.exp(np.minimum(log_rate, 300))
+        self.scan, self.rate = log_u, np.exp(np.minimum(log_rate, FALLEN))
         self.progress = log_one_minus + np.minimum(self.rate, NEGLIGIBLE) / RATE
 
     def panels(self, left: float, right: float, width: float) -> NDArray:
@@ -100,7 +102,8 @@ class Levels:
 
     def log_survival(self, log_u: NDArray, step: float, *, removed: int) -> NDArray:
         r"""Return :math:`\ln L(u)^{N - \mathrm{removed}}`."""
-        return -np.exp(self.log_count(removed) + _log_rate(self.transform.log_one_minus(log_u, step)))
+        log_rate = self.log_count(removed) + _log_rate(self.transform.log_one_minus(log_u, step))
+        return -np.exp(np.minimum(log_rate, FALLEN))
 
 
 def _log_rate(log_one_minus: NDArray) -> NDArray:
@@ -119,7 +122,7 @@ def halve_until_settled(integral: Callable[[float, float], float], *, relative: 
         value, previous = integral(theta, width), value
         error = abs(value - previous)
         if error <= floor + TOLERANCE * (abs(value) if relative else 1.0):
-            return Evaluation(float(value), float(error + floor))
+            return Evaluation(float(value), float(error + floor + EPSILON * abs(value)))
     raise ConvergenceError(
         f"got {value:.6g}, changed by {error:.2g} at the last of {HALVINGS} halvings of the steps, expected a change "
         f"below {TOLERANCE:g}; is the cumulant analytic for 0 < Re(lambda) < 2?"

@@ -1,4 +1,4 @@
-r"""The random energy model in the limit of many levels: entropy, condensation, free entropy, frozen weights.
+r"""The random energy model in the limit of many levels: entropy, condensation, free entropy, frozen weights, rates.
 
 :math:`N` independent energies with cumulant :math:`d\,\zeta(\lambda) = \ln \mathbb E e^{-\lambda E/t}` make the
 partition function :math:`Z(\lambda) = \sum_\mu e^{-\lambda E_\mu/t}`. The levels that carry the weight at
@@ -10,6 +10,27 @@ which falls with :math:`\lambda`, since :math:`S' = -\lambda\,\zeta''`. Where it
 :math:`\lambda^*`, there are no deeper levels to go to: beyond, the lowest few keep the weight, the free entropy
 :math:`\ln Z` grows linearly, and the weights follow the Poisson-Dirichlet law with :math:`\rho = \lambda^*/\lambda`
 (for energies that have a density; on a lattice, levels tie).
+
+**Typical rate.** Above condensation the effective sample size :math:`\tilde N = 1/\sum_\mu w_\mu^2` grows
+exponentially. It is :math:`Z(1)^2 / Z(2)`, and :math:`\ln Z` self-averages, so
+:math:`\mathbb E \ln \tilde N \simeq 2 \ln Z(1) - \ln Z(2)`. While :math:`\lambda^* \ge 2` many levels carry both
+sums; for :math:`1 < \lambda^* < 2` the lowest few carry :math:`Z(2)`, though many share :math:`Z(1)`; for
+:math:`\lambda^* \le 1` both sums are frozen, and the rate vanishes.
+
+**Annealed rate.** The mean of :math:`\sum_\mu w_\mu^2` may come from rare draws with one deep level. Some level has
+:math:`\ln z = \epsilon` with probability :math:`e^{\ln N - I(\epsilon)}`, where
+:math:`I(\epsilon) = \max_\lambda [\lambda \epsilon - d\,\zeta(\lambda)]`. The others share
+:math:`\ln Z(1) = A = \ln N + d\,\zeta(1)`: exponentially many do, so that a smaller sum is doubly exponentially rare
+and a larger one only lowers the weights. The level adds :math:`w^2 = e^{2 \min(0, \epsilon - A)}`, and
+
+.. math:: \ln \mathbb E \sum_\mu w_\mu^2 \simeq \max_\epsilon \big[\ln N - I(\epsilon) + 2 \min(0, \epsilon - A)\big] .
+
+Below :math:`A` the maximum is at :math:`\epsilon = d\,\zeta'(2)`, with the value
+:math:`\ln N + d\,\zeta(2) - 2A`, the same for rare and for typical levels. If :math:`d\,\zeta'(2) > A` it is at the
+end, :math:`\epsilon = A`: one level as heavy as all the others, at the cost
+:math:`\ln N - I(A) = d\,S(\lambda_1)` with :math:`d\,\zeta'(\lambda_1) = A`. As :math:`d\,\zeta` is convex,
+:math:`d\,\zeta'(2) \le A` wherever :math:`\lambda^* \ge 2`, so there both rates are the same; elsewhere Jensen's
+inequality puts the annealed rate below. Both are derived here.
 
 Everything here is extensive, in nats: divide by :math:`d` to compare with rates. Statements hold to leading order in
 :math:`d` at fixed :math:`\ln N / d`; :mod:`~geomem.theory.random_energy_model.finite_size` is exact at any size.
@@ -180,6 +201,11 @@ def typical_rate(cumulant: Cumulant, *, log_n_points: float) -> float:
     InputError
         ``log_n_points`` is not positive and finite.
 
+    Notes
+    -----
+    Source: derived here. To leading order in :math:`d` at fixed :math:`\ln N / d`; at any size see
+    :func:`~geomem.theory.random_energy_model.sample_size.expected_log_sample_size`.
+
     Examples
     --------
     >>> from geomem.theory.random_energy_model import gaussian_cumulant
@@ -212,6 +238,11 @@ def annealed_rate(cumulant: Cumulant, *, log_n_points: float) -> float:
     ------
     InputError
         ``log_n_points`` is not positive and finite.
+
+    Notes
+    -----
+    Source: derived here. To leading order in :math:`d` at fixed :math:`\ln N / d`; at any size see
+    :func:`~geomem.theory.random_energy_model.finite_size.participation`.
 
     Examples
     --------

@@ -173,13 +173,16 @@ def arithmetic_sample_size(cumulant: Cumulant, *, log_n_points: float) -> Evalua
     def log_integrand(v: NDArray, theta: float) -> NDArray:
         return log_pairs + 2 * root.log_integral(v, theta) + levels.log_survival(v, theta, removed=2)
 
-    _check_log(log_integrand(levels.scan, THETA).max())
+    height = float(log_integrand(np.array([levels.center]), THETA)[0])  # near its highest, so nothing overflows
     right = levels.end(power=1, removed=2)
 
     def integral(theta: float, width: float) -> float:
-        return 1 + integrate(lambda v: np.exp(log_integrand(v, theta)), levels.panels(levels.left, right, width))
+        ends = levels.panels(levels.left, right, width)
+        return np.exp(-height) + integrate(lambda v: np.exp(log_integrand(v, theta) - height), ends)
 
-    return halve_until_settled(integral, relative=True)
+    value, error = halve_until_settled(integral, relative=True)
+    _check_log(height + float(np.log(value)))
+    return Evaluation(value * float(np.exp(height)), error * float(np.exp(height)))
 
 
 def expected_log_sample_size(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
