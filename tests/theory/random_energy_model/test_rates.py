@@ -88,13 +88,13 @@ def test_order_and_zeros(name, critical):
 @pytest.mark.parametrize("function", [typical_rate, annealed_rate])
 def test_rates_and_their_slopes_are_continuous_in_the_number_of_points(function, name):
     first, last = place(name, 0.9), place(name, 2.4)
-    log_n = np.linspace(first, last, 301)
+    log_n = np.linspace(first, last, 151)
     rates = np.array([float(function(LAWS[name], log_n_points=v)) for v in log_n])
     step = log_n[1] - log_n[0]
     slopes = np.diff(rates) / step
     assert slopes.min() >= -1e-9
     assert slopes.max() <= 1 + 1e-9
-    assert np.abs(np.diff(slopes)).max() < 0.03  # of slopes from 0 to 1
+    assert np.abs(np.diff(slopes)).max() < 0.06  # of slopes from 0 to 1
 
 
 def test_more_points_than_states_lose_nothing_but_the_spread():
@@ -137,7 +137,7 @@ def test_exact_values_approach_the_limits():
     cumulant, _, log_n = at_size(1)
     limits = np.array([f(cumulant, log_n_points=log_n) for f in (typical_rate, annealed_rate)])
     distance = {}
-    for d in (128, 512, 2048, 8192):
+    for d in (128, 512, 2048):
         cumulant, law, log_n = at_size(d)
         exact = np.array(
             [
@@ -147,12 +147,13 @@ def test_exact_values_approach_the_limits():
         )
         distance[d] = exact / d - limits
         if d == FIRST["rates"]["d"]:
-            found = by_density.sample_size(law, log_n)
-            independent = [found.log_geometric, np.log(found.harmonic)]
+            once, twice = (by_density.Levels(by_density.Law(k * law.e, law.log_p), log_n) for k in (1, 2))
+            independent = [2 * once.expected_log_partition() - twice.expected_log_partition()]
+            independent.append(-np.log(once.participation()))
             np.testing.assert_allclose(exact, independent, rtol=1e-9)
             for value, name in zip(independent, ("typical", "annealed"), strict=True):
                 agree(value / d, FIRST["rates"][name])
-    for d in (128, 512, 2048):
+    for d in (128, 512):
         assert np.all(distance[d] > 2.5 * distance[4 * d])
         assert np.all(distance[4 * d] > 0)
-    assert np.all(distance[8192] < 0.001)
+    assert np.all(distance[2048] < 0.003)
