@@ -127,9 +127,8 @@ class Levels:
             first = min(first, -log_own - GONE)  # a given level of this Boltzmann factor has its own scale
         # Only nodes that count somewhere in the window.
         ends = np.linspace(first, last, 30)[:, None] - law.e
-        heights = [law.log_p + np.minimum(ends, 0)]
-        heights += [law.log_p + k * ends - np.exp(np.minimum(ends, 700)) for k in (0.5, 2)]
-        counts = np.any([(h > h.max(axis=1, keepdims=True) - GONE).any(axis=0) for h in heights], axis=0)
+        heights = law.log_p + np.minimum(ends, 0), law.log_p + 2 * ends - np.exp(np.minimum(ends, 700))
+        counts = np.any([_counting(h) for h in heights], axis=0)
         self.law, self.whole = Law(law.e[counts], law.log_p[counts]), law
         self.log_u = np.arange(first, last, STEP)
         self.transforms = transforms(self.law, self.log_u)
@@ -204,13 +203,24 @@ def sample_size(law: Law, log_n: float) -> SampleSize:
     """E N~ = 1 + N (N - 1) int v M_1^2 M_0^(N-2) d ln v, with M_k = E z^k exp(-v z^2)."""
     levels, squares = Levels(law, log_n, reach(law)), Levels(Law(2 * law.e, law.log_p), log_n)
     log_geometric = 2 * levels.expected_log_partition() - squares.expected_log_partition()
-    log_pairs = 2 * (log_n + _log_root(squares.law, squares.log_u)) + squares.log_share(1)
+    log_pairs = 2 * (log_n + _log_root(squares.whole, squares.log_u)) + squares.log_share(1)
     arithmetic = 1 + squares.integral(np.exp(log_pairs) * squares.survival(2))
     return SampleSize(1 / levels.participation(), log_geometric, arithmetic, levels.planted_participation())
 
 
+def _counting(heights: np.ndarray) -> np.ndarray:
+    """Which nodes reach near the highest at any of the rows."""
+    return (heights > heights.max(axis=1, keepdims=True) - GONE).any(axis=0)
+
+
 def _log_root(law: Law, log_u: np.ndarray) -> np.ndarray:
     """ln[sqrt(u) E sqrt(z) exp(-uz)] at each ln u."""
-    blocks = [block[:, None] - law.e for block in np.array_split(log_u, 1 + log_u.size * law.e.size // 2**20)]
-    terms = [law.log_p + log_uz / 2 - np.exp(np.minimum(log_uz, 700)) for log_uz in blocks]
-    return np.concatenate([logsumexp(term, axis=1) for term in terms])
+
+    def heights(log_u: np.ndarray, law: Law) -> np.ndarray:
+        log_uz = log_u[:, None] - law.e
+        return law.log_p + log_uz / 2 - np.exp(np.minimum(log_uz, 700))
+
+    counts = _counting(heights(np.linspace(log_u[0], log_u[-1], 30), law))
+    law = Law(law.e[counts], law.log_p[counts])
+    blocks = np.array_split(log_u, 1 + log_u.size * law.e.size // 2**20)
+    return np.concatenate([logsumexp(heights(block, law), axis=1) for block in blocks])
