@@ -91,8 +91,10 @@ def expected_log_partition(x: States, *, variances: Variances, t: Times, n_point
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
 
     Notes
     -----
@@ -126,8 +128,10 @@ def expected_log_sample_size(x: States, *, variances: Variances, t: Times, n_poi
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
 
     Notes
     -----
@@ -158,8 +162,10 @@ def sample_size_arithmetic(x: States, *, variances: Variances, t: Times, n_point
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
     RegimeError
         The value is above :math:`e^{700}`; :func:`expected_log_sample_size` is not.
 
@@ -193,8 +199,10 @@ def sample_size_geometric(x: States, *, variances: Variances, t: Times, n_points
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
     RegimeError
         The value is above :math:`e^{700}`; :func:`expected_log_sample_size` is not.
 
@@ -228,8 +236,10 @@ def sample_size_harmonic(x: States, *, variances: Variances, t: Times, n_points:
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
     RegimeError
         The value is above :math:`e^{700}`; :func:`expected_log_sample_size` is not.
 

@@ -83,8 +83,10 @@ def inverse_participation_ratio_own_point(
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`~geomem.theory.effective_sample_size.fresh.inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
 
     Notes
     -----
@@ -131,8 +133,10 @@ def own_weight(
 
     Raises
     ------
-    InputError, ConvergenceError
+    InputError
         As for :func:`~geomem.theory.effective_sample_size.fresh.inverse_participation_ratio`.
+    ConvergenceError
+        Likewise.
 
     Notes
     -----

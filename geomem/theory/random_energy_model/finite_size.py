@@ -321,8 +321,10 @@ def planted_participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluat
         return log_own + levels.log_survival(v, theta, removed=1)
 
     # Without L^(N-1), u would have the law of an exponential number over the own factor, far from the center maybe.
-    rise = np.maximum.accumulate(log_integrand(levels.scan, THETA))
-    left, right = float(np.interp(rise[-1] - NEGLIGIBLE, rise, levels.scan)), levels.end(power=1)
+    right = levels.end(power=1)
+    scan = levels.scan[levels.scan <= right]
+    rise = np.maximum.accumulate(log_integrand(scan, THETA))
+    left = float(np.interp(rise[-1] - NEGLIGIBLE, rise, scan))
 
     def integral(theta: float, width: float) -> float:
         return integrate(lambda v: np.exp(log_integrand(v, theta)), levels.panels(left, right, width))

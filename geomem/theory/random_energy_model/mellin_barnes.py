@@ -29,6 +29,7 @@ LOGITS = np.linspace(-27.0, 12.0, 3251)  # where saddles are tabulated, on the s
 THETA = 0.15  # first step along a path; a quarter of it is exact to rounding
 REACH = 40.0  # the Gamma function has fallen to e^-60 this far from the real axis
 BEND = 0.5  # steepest slope of a path far from its saddle
+TURN = 100.0  # the most that is resolved
 FALLEN = 35.0  # in nats, where a path may end
 
 
@@ -58,6 +59,10 @@ class MellinBarnes:
         h = np.interp(c, self.lam, self.curvature) ** -0.5
         bend = np.clip(np.interp(c, self.lam, self.skewness) / 3, -BEND, BEND)
         ends = np.arcsinh(REACH / h)
+        # Beyond the last saddle u^lambda turns over the width of the path, and falls to the left.
+        turn = np.minimum(h * (log_u - np.interp(c, self.lam, self.log_u)), TURN)
+        bend[turn > 1e-6] = -BEND
+        step /= 1 + turn.max(initial=0.0) / 16
         theta = ends[:, None] * np.linspace(0.0, 1.0, int(np.ceil(ends.max() / step)) + 1)
         height = self._height(log_u, c, h, bend, theta)
         # A bent path serves only where it keeps falling from its saddle; the vertical line always does.
@@ -110,9 +115,10 @@ def laplace(cumulant: Cumulant, log_u: ArrayLike) -> tuple[NDArray, NDArray]:
 
     Notes
     -----
-    The second value loses accuracy where its saddle would be negative, :math:`u \gg e^{\mathbb E[E/t]}`: relative
-    accuracy first, absolute beyond a factor of :math:`e^{10}` or so. Averages over :math:`N \ge 2` energies multiply
-    it there by a vanishing power of :math:`L`, and halve their steps.
+    The second value has no saddle where :math:`u \gg e^{\mathbb E[E/t]}`. Its path then starts at zero and leans to the
+    left, where :math:`u^\lambda` falls; a cumulant that is not analytic there for :math:`\mathrm{Im} \lambda \ne 0`
+    leaves absolute accuracy only. Averages over :math:`N \ge 2` energies multiply the value by a vanishing power
+    of :math:`L`, and halve their steps.
 
     Examples
     --------
