@@ -91,8 +91,9 @@ def _figure(slug: str, figures: dict[str, Figure], values: dict[str, float]) -> 
         raise LookupError(f"no chapter publishes a figure {slug!r}; take one that python -m book identifiers lists")
     figure = figures[slug]
     chapter = figure.chapter
+    # The theme hides a caption that is a sibling of the picture for the other paper.
     return f"""```{{raw}} html
-<figure class="align-default">{picture_pair(f"figures/{slug}", figure.record["alt"])}<figcaption>
+<figure class="align-default"><div>{picture_pair(f"figures/{slug}", figure.record["alt"])}</div><figcaption>
 ```
 
 {caption(figure, values)}

@@ -33,6 +33,9 @@ IMAGES = """() => [...document.querySelectorAll("article img")].map(image => ({
   modes: ["light", "dark"].filter(mode => image.closest(".only-" + mode)),
 }))"""
 
+HIDDEN_CAPTIONS = """() => [...document.querySelectorAll("article figcaption")]
+  .filter(caption => !caption.checkVisibility()).map(caption => caption.textContent.slice(0, 80))"""
+
 OVERFLOW = """() => {
   const {scrollWidth, clientWidth} = document.documentElement;
   const right = element => element.getBoundingClientRect().right;
@@ -70,6 +73,7 @@ def test_page(page, site, page_name):
                     problems.append(f"{where}: {image['source']} does not load")
                 if image["visible"] != (not image["modes"] or image["modes"] == [mode]):
                     problems.append(f"{where}: {image['source']} is {'' if image['visible'] else 'not '}shown")
+            problems += [f"{where}: a caption is hidden: {text}" for text in page.evaluate(HIDDEN_CAPTIONS)]
             overflow = page.evaluate(OVERFLOW)
             if overflow["excess"] > 0:
                 problems.append(f"{where}: {overflow['excess']} px of sideways scroll: {overflow['widest']}")
