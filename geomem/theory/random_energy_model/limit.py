@@ -17,8 +17,8 @@ exponentially. It is :math:`Z(1)^2 / Z(2)`, and :math:`\ln Z` self-averages, so
 sums; for :math:`1 < \lambda^* < 2` the lowest few carry :math:`Z(2)`, though many share :math:`Z(1)`; for
 :math:`\lambda^* \le 1` both sums are frozen, and the rate vanishes.
 
-**Annealed rate.** The mean of :math:`\sum_\mu w_\mu^2` may come from rare draws with one deep level. Some level has
-:math:`\ln z = \epsilon` with probability :math:`e^{\ln N - I(\epsilon)}`, where
+**Annealed rate.** The mean of :math:`\sum_\mu w_\mu^2` may come from rare draws with one deep level. The mean number
+of levels at :math:`\ln z = \epsilon` is :math:`e^{\ln N - I(\epsilon)}`, where
 :math:`I(\epsilon) = \max_\lambda [\lambda \epsilon - d\,\zeta(\lambda)]`. The others share
 :math:`\ln Z(1) = A = \ln N + d\,\zeta(1)`: exponentially many do, so that a smaller sum is doubly exponentially rare
 and a larger one only lowers the weights. The level adds :math:`w^2 = e^{2 \min(0, \epsilon - A)}`, and
