@@ -39,13 +39,18 @@ class MellinBarnes:
     def __init__(self, g: Cumulant, width: float) -> None:
         # On 0 < lambda < width the exponent is convex, so its saddle is where ln u = -g'(lambda), a falling function.
         self.g = g
-        self.lam = width * expit(LOGITS)
-        self.log_u = -np.asarray(derivative(g, self.lam))
-        if not (np.diff(self.log_u) < 0).all():
+        lam = width * expit(LOGITS)
+        log_u = -np.asarray(derivative(g, lam))
+        rounding = 8 * np.finfo(float).eps * np.abs(log_u).max()
+        steps = np.diff(log_u)
+        if not (steps < rounding).all():
             raise InputError(
                 f"got a cumulant that is not finite or not convex on 0 < lambda < {width:g}, expected "
                 "d zeta(lambda) = ln E exp(-lambda E / t), in analytic operations; look at its values there"
             )
+        # A large constant in the energies hides how g' changes next to lambda = 0; the table starts where it shows.
+        first = int(np.flatnonzero(np.append(True, steps > -rounding))[-1])
+        self.lam, self.log_u = lam[first:], log_u[first:]
         self.curvature = -np.gradient(self.log_u, self.lam)
         self.skewness = np.gradient(self.curvature, self.lam) / self.curvature**1.5
 

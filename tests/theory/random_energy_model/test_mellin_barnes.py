@@ -68,6 +68,16 @@ def test_order_shift_and_convexity(variance, shift):
     np.testing.assert_allclose(moved, [one_minus, curvature], rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("shift", [-1e4, -1e6, 1e6])
+def test_a_large_common_energy_changes_nothing(shift):
+    """Images have energies of many thousand t; the table of saddles must not drown in their rounding."""
+    plain = gaussian_cumulant(variance=20.0)
+    log_u = np.linspace(-60, 0, 31)
+    moved = laplace(lambda lam: plain(lam) + shift * lam, log_u - shift)
+    # Logarithms of numbers e^shift apart carry the rounding of the shift.
+    np.testing.assert_allclose(moved, laplace(plain, log_u), rtol=0, atol=1e-15 * abs(shift) + 1e-10)
+
+
 def test_curvature_is_the_second_derivative():
     log_u, h = np.linspace(-20, 0, 11), 1e-3
     cumulant = gaussian_cumulant(variance=40.0)
