@@ -183,7 +183,8 @@ def own_weight_gaussian(*, variances: Variances, t: Times, n_points: Points) -> 
     -----
     Source: derived here. An approximation for many directions, :math:`\mathrm{Var}\,i \gg 1`: it takes the information
     density for Gaussian, odds for all or nothing, and the sum of the other weights for its mean. One half at
-    the collapse time :func:`~geomem.theory.condensation.collapse_time`.
+    the collapse time :func:`~geomem.theory.condensation.collapse_time`. Near it the value is too low by
+    :math:`O(d^{-1/2})`, as that sum is then typically below its mean.
 
     Examples
     --------
