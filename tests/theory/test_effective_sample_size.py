@@ -269,6 +269,18 @@ def test_exchange_without_an_own_point_both_averages_are_one(t, n):
     )
 
 
+def test_few_points_far_apart():
+    """The transform is needed where it has fallen to rounding, on a path without a saddle; two points by all pairs."""
+    x, t = np.array([2.0, 0.5]), 0.02
+    law = by_density.isotropic(2, t=t, squared_norm=x @ x, log_n=math.log(2))
+    e, p = law.e[::8], np.exp(law.log_p[::8])
+    w = [1 / (1 + np.exp(np.clip(one - e, -300, 300))) for one in e]
+    squares = np.array([(v**2 + (1 - v) ** 2) @ p for v in w]) @ p / p.sum() ** 2
+    check(inverse_participation_ratio(x, variances=np.ones(2), t=t, n_points=2), squares)
+    found = inverse_participation_ratio(x, variances=np.ones(2), t=t, n_points=100)
+    check(found, levels(2, x @ x, t, math.log(100)).participation())
+
+
 def test_own_weight_from_one_to_zero():
     state = {"variances": np.ones(3), "n_points": 100}
     x = np.array([1.0, 0.2, -0.7])

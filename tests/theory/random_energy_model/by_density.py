@@ -125,11 +125,14 @@ class Levels:
         first, last = (self._where(law, target) for target in (-GONE, np.log(3 * GONE)))
         if log_own is not None:
             first = min(first, -log_own - GONE)  # a given level of this Boltzmann factor has its own scale
-        # Only nodes that count somewhere in the window.
-        ends = np.linspace(first, last, 30)[:, None] - law.e
+        # Only nodes that count somewhere in the window; of the others, those beyond it have exp(-uz) = 1.
+        ends = np.linspace(first, last, max(30, int((last - first) / 10)))[:, None] - law.e
         heights = law.log_p + np.minimum(ends, 0), law.log_p + 2 * ends - np.exp(np.minimum(ends, 700))
         counts = np.any([_counting(h) for h in heights], axis=0)
-        self.law, self.whole = Law(law.e[counts], law.log_p[counts]), law
+        kept, beyond = Law(law.e[counts], law.log_p[counts]), law.log_p[~counts & (law.e > last)]
+        if beyond.size:
+            kept = Law(np.append(kept.e, np.inf), np.append(kept.log_p, logsumexp(beyond)))
+        self.law, self.whole = kept, law
         self.log_u = np.arange(first, last, STEP)
         self.transforms = transforms(self.law, self.log_u)
 
@@ -220,7 +223,7 @@ def _log_root(law: Law, log_u: np.ndarray) -> np.ndarray:
         log_uz = log_u[:, None] - law.e
         return law.log_p + log_uz / 2 - np.exp(np.minimum(log_uz, 700))
 
-    counts = _counting(heights(np.linspace(log_u[0], log_u[-1], 30), law))
+    counts = _counting(heights(np.linspace(log_u[0], log_u[-1], max(30, log_u.size // 100)), law))
     law = Law(law.e[counts], law.log_p[counts])
     blocks = np.array_split(log_u, 1 + log_u.size * law.e.size // 2**20)
     return np.concatenate([logsumexp(heights(block, law), axis=1) for block in blocks])
