@@ -4,5 +4,16 @@ from geomem.distributions.base import Sampler, Score, add_noise
 from geomem.distributions.empirical import Empirical
 from geomem.distributions.gaussian import LinearManifold
 from geomem.distributions.mixture import GaussianMixture
+from geomem.distributions.random_linear import RandomLinearManifold
+from geomem.distributions.sphere import OnSphere
 
-__all__ = ["Empirical", "GaussianMixture", "LinearManifold", "Sampler", "Score", "add_noise"]
+__all__ = [
+    "Empirical",
+    "GaussianMixture",
+    "LinearManifold",
+    "OnSphere",
+    "RandomLinearManifold",
+    "Sampler",
+    "Score",
+    "add_noise",
+]

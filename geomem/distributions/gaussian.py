@@ -18,6 +18,7 @@ finite size; derived here.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,35 +86,41 @@ class LinearManifold:
         self.basis = u
 
     @classmethod
-    def two_blocks(cls, variances: tuple[float, float], dims: tuple[int, int], *, ambient_dim: int) -> "LinearManifold":
+    def blocks(
+        cls, variances: Sequence[float], dims: Sequence[int], *, ambient_dim: int, **arguments: Any
+    ) -> "LinearManifold":
         r"""Return the law with ``dims[k]`` directions of variance ``variances[k]``.
 
         Parameters
         ----------
-        variances : (float, float)
-            :math:`\sigma_1^2, \sigma_2^2`.
-        dims : (int, int)
-            :math:`m_1, m_2 \ge 1`.
+        variances : sequence of float, length K
+            :math:`\sigma_k^2`.
+        dims : sequence of int, length K
+            :math:`m_k \ge 1`.
         ambient_dim : int
-            :math:`d \ge m_1 + m_2`.
+            :math:`d \ge \sum_k m_k`.
+        **arguments
+            What else the class takes: ``basis``; for a random manifold its ``generator``.
 
         Raises
         ------
         InputError
-            As for the class; also if ``variances`` and ``dims`` are not two each, or a block is empty.
+            As for the class; also if there is not one dimension for each variance, or a block is empty.
 
         Examples
         --------
-        >>> LinearManifold.two_blocks((1.0, 0.09), (2, 1), ambient_dim=30).variances
-        tensor([1.0000, 1.0000, 0.0900], dtype=torch.float64)
+        >>> LinearManifold.blocks((1.0, 0.09, 1e-4), (2, 1, 1), ambient_dim=30).variances
+        tensor([1.0000e+00, 1.0000e+00, 9.0000e-02, 1.0000e-04], dtype=torch.float64)
         """
-        if len(variances) != 2 or len(dims) != 2 or min(dims) < 1:
-            raise InputError(f"got variances {variances} and dims {dims}, expected two of each and dims >= 1")
-        sigma2 = torch.tensor(variances, dtype=torch.float64)
-        return cls(sigma2.repeat_interleave(torch.tensor(dims)), ambient_dim=ambient_dim)
+        if not len(variances) == len(dims) > 0 or min(dims) < 1:
+            raise InputError(f"got variances {variances} and dims {dims}, expected one of each per block and dims >= 1")
+        sigma2 = torch.as_tensor(variances, dtype=torch.float64)
+        return cls(sigma2.repeat_interleave(torch.as_tensor(dims)), ambient_dim=ambient_dim, **arguments)
 
     @classmethod
-    def isotropic(cls, variance: float, dim: int, *, ambient_dim: int | None = None) -> "LinearManifold":
+    def isotropic(
+        cls, variance: float, dim: int, *, ambient_dim: int | None = None, **arguments: Any
+    ) -> "LinearManifold":
         r"""Return the law with ``dim`` directions of one variance, filling the space unless ``ambient_dim`` is given.
 
         Parameters
@@ -124,11 +131,13 @@ class LinearManifold:
             :math:`m \ge 1`.
         ambient_dim : int, optional
             :math:`d \ge m`; ``dim`` if not given.
+        **arguments
+            What else the class takes, as for :meth:`blocks`.
 
         Raises
         ------
         InputError
-            As for the class.
+            As for the class; also if ``dim < 1``.
 
         Examples
         --------
@@ -137,7 +146,7 @@ class LinearManifold:
         """
         if dim < 1:
             raise InputError(f"got dim = {dim}, expected at least 1")
-        return cls([float(variance)] * dim, ambient_dim=dim if ambient_dim is None else ambient_dim)
+        return cls([float(variance)] * dim, ambient_dim=dim if ambient_dim is None else ambient_dim, **arguments)
 
     @property
     def ambient_dim(self) -> int:

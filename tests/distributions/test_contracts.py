@@ -1,7 +1,8 @@
-"""The identities that every exact law satisfies, each for every law to which it applies.
+"""The identities that every law satisfies, each for every law to which it applies.
 
-``LAWS`` lists the implementers, ``IDENTITIES`` (by decorator) the identities, and ``EXCEPTIONS`` the pairs
-to which an identity does not apply, each with the reason. A new law is one entry in ``LAWS``.
+``LAWS`` lists the implementers, ``IDENTITIES`` (by decorator) the identities, of a sampler or of a score, and
+``EXCEPTIONS`` the pairs to which an identity does not apply, each with the reason. A new law is one entry in
+``LAWS``; one without ``project`` is a sampler only.
 """
 
 import math
@@ -12,7 +13,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from geomem.distributions import Empirical, GaussianMixture, LinearManifold, Sampler, Score, add_noise
+from geomem.distributions import (
+    Empirical,
+    GaussianMixture,
+    LinearManifold,
+    OnSphere,
+    RandomLinearManifold,
+    Sampler,
+    Score,
+    add_noise,
+)
 from geomem.errors import InputError
 
 D = 4
@@ -37,8 +47,8 @@ class Law:
     build: Callable[[Tensor, Tensor], object]
     mean: Tensor
     covariance: Tensor
-    project: Callable[[Tensor], Tensor]
-    """Nearest point of the support of the law at q = 1, c = 0."""
+    project: Callable[[Tensor], Tensor] | None
+    """Nearest point of the support of the law at q = 1, c = 0; None for a law that is no score."""
 
     def at_rest(self):
         return self.build(EYE, ZERO)
@@ -50,6 +60,8 @@ MEANS = 2 * normal(5, D, seed=2)
 WIDTHS = torch.tensor([0.0, 0.05, 0.2, 0.5, 1.0], dtype=torch.float64)
 SHARES = torch.tensor([0.1, 0.15, 0.2, 0.25, 0.3], dtype=torch.float64)
 POINTS = normal(30, D, seed=3)
+RANDOM = RandomLinearManifold([1.0, 0.3, 0.0], ambient_dim=D, generator=torch.Generator().manual_seed(1))
+STDS = SIGMA2.sqrt()
 
 
 def nearest(points: Tensor) -> Callable[[Tensor], Tensor]:
@@ -92,6 +104,18 @@ LAWS = {
         spread(POINTS, torch.full((30,), 1 / 30, dtype=torch.float64)),
         nearest(POINTS),
     ),
+    "random manifold": Law(
+        lambda q, c: RANDOM if q is EYE else LinearManifold(RANDOM.variances, ambient_dim=D, basis=q @ RANDOM.basis),
+        ZERO,
+        RANDOM.factor @ RANDOM.factor.T,
+        lambda x: x @ torch.linalg.pinv(RANDOM.factor).T @ RANDOM.factor.T,
+    ),
+    "sphere": Law(
+        lambda q, c: OnSphere(LinearManifold(SIGMA2, ambient_dim=D, basis=q @ BASIS), radius=2.0),
+        ZERO,
+        4 * BASIS @ torch.diag(STDS / STDS.sum()) @ BASIS.T,
+        None,
+    ),
 }
 
 EXCEPTIONS = {
@@ -100,21 +124,26 @@ EXCEPTIONS = {
     ("posterior narrower than the noise", "empirical"): "not log-concave: the posterior jumps between points",
     ("translation", "manifold"): "centered by definition: it has no mean to move",
     ("translation", "full Gaussian"): "centered by definition: it has no mean to move",
+    ("translation", "random manifold"): "centered by definition: it has no mean to move",
 }
 
 IDENTITIES: dict[str, Callable] = {}
+OF_SAMPLERS: set[str] = set()
 
 
-def identity(name: str) -> Callable:
+def identity(name: str, *, of: type = Score) -> Callable:
     def register(check: Callable) -> Callable:
         IDENTITIES[name] = check
+        if of is Sampler:
+            OF_SAMPLERS.add(name)
         return check
 
     return register
 
 
 def pairs() -> list[tuple[str, str]]:
-    return [(i, law) for i in IDENTITIES for law in LAWS if (i, law) not in EXCEPTIONS]
+    known = [(i, name) for i in IDENTITIES for name, law in LAWS.items() if i in OF_SAMPLERS or law.project]
+    return [pair for pair in known if pair not in EXCEPTIONS]
 
 
 def states(law, t: float, n: int = 6) -> Tensor:
@@ -277,7 +306,7 @@ def _(law: Law):
         torch.testing.assert_close(method(everything, same[0]), method(everything, 0.4), rtol=0, atol=0, msg=name)
 
 
-@identity("sample moments")
+@identity("sample moments", of=Sampler)
 def _(law: Law):
     """Mean and covariance of the samples, within standard errors."""
     n = 40_000
@@ -288,14 +317,20 @@ def _(law: Law):
     assert ((outer.mean(0) - law.covariance).abs() < 4.5 * outer.std(0) / math.sqrt(n) + 1e-12).all()
 
 
-@identity("shapes and dtypes")
+@identity("shapes of samples", of=Sampler)
 def _(law: Law):
     p = law.at_rest()
     assert isinstance(p, Sampler)
-    assert isinstance(p, Score)
+    assert isinstance(p, Score) == (law.project is not None)
     assert p.ambient_dim == D
     assert 0 <= p.intrinsic_dim <= D
-    assert p.sample(7, torch.Generator().manual_seed(0)).shape == (7, D)
+    x = p.sample(7, torch.Generator().manual_seed(0))
+    assert (x.shape, x.dtype) == ((7, D), torch.float64)
+
+
+@identity("shapes and dtypes")
+def _(law: Law):
+    p = law.at_rest()
     for dtype in (torch.float32, torch.float64):
         x = normal(5, D, seed=13).to(dtype)
         for result in (p.score(x, 0.5), p.denoise(x, 0.5), p.posterior_covariance_matvec(x, 0.5, x)):
@@ -305,7 +340,7 @@ def _(law: Law):
     torch.testing.assert_close(p.score(x.float(), 0.5).double(), precise, rtol=1e-5, atol=1e-5)
 
 
-@identity("samples repeat with the generator's seed")
+@identity("samples repeat with the generator's seed", of=Sampler)
 def _(law: Law):
     p = law.at_rest()
     first, again, other = (p.sample(50, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
@@ -332,14 +367,18 @@ def _(law: Law):
     for bad in [*bad_states, vector[:2]]:
         with pytest.raises(InputError, match="expected"):
             p.posterior_covariance_matvec(x, 0.5, bad)
+
+
+@identity("bad numbers of samples are refused", of=Sampler)
+def _(law: Law):
     for n in (0, -1):
         with pytest.raises(InputError, match="expected"):
-            p.sample(n, torch.Generator())
+            law.at_rest().sample(n, torch.Generator())
 
 
 @pytest.mark.parametrize(("name", "law"), pairs())
 def test_identity(name: str, law: str, request: pytest.FixtureRequest):
-    if name == "bad input is refused":
+    if name.endswith("refused"):
         request.getfixturevalue("unchecked")
     IDENTITIES[name](LAWS[law])
 
@@ -347,6 +386,7 @@ def test_identity(name: str, law: str, request: pytest.FixtureRequest):
 def test_exceptions_name_identities_and_laws_that_exist():
     assert {name for name, _ in EXCEPTIONS} <= set(IDENTITIES)
     assert {law for _, law in EXCEPTIONS} <= set(LAWS)
+    assert {name for name, law in pairs() if law == "sphere"} == OF_SAMPLERS
     assert all(len(reason) > 20 for reason in EXCEPTIONS.values())
 
 
@@ -358,23 +398,3 @@ def test_laws_that_are_not_log_concave_do_break_the_bound(law: str):
     x = a + along * (b - a)
     v = ((b - a) / (b - a).norm()).expand(len(x), D).contiguous()
     assert ((v * p.posterior_covariance_matvec(x, t, v)).sum(1) > 2 * t).any()
-
-
-def test_noise_is_centered_on_the_clean_state_and_has_variance_t():
-    """E[x_t | x_0] = x_0 and Cov[x_t | x_0] = t, with one variance for each row."""
-    n = 100_000
-    x0 = torch.tensor([[3.0, -1.0]], dtype=torch.float64).expand(n, 2)
-    t = torch.tensor([0.04, 9.0], dtype=torch.float64).repeat_interleave(n // 2)
-    xt = add_noise(x0, t, torch.Generator().manual_seed(0))
-    for rows, variance in ((slice(None, n // 2), 0.04), (slice(n // 2, None), 9.0)):
-        off = (xt - x0)[rows] / math.sqrt(variance)
-        assert (off.mean(0).abs() < 4.5 * math.sqrt(2 / n)).all()
-        assert ((off.square().mean(0) - 1).abs() < 4.5 * math.sqrt(4 / n)).all()
-        assert abs((off[:, 0] * off[:, 1]).mean()) < 4.5 * math.sqrt(2 / n)
-    assert add_noise(x0[:2].float(), 1.0, torch.Generator()).dtype == torch.float32
-
-
-def test_noise_refuses_bad_input(unchecked):
-    for x0, t in ((torch.zeros(2), 1.0), (torch.zeros(2, 2), 0.0), (torch.full((1, 1), math.nan), 1.0)):
-        with pytest.raises(InputError, match="expected"):
-            add_noise(x0, t, torch.Generator())

@@ -54,17 +54,18 @@ def test_score_on_the_manifold_keeps_its_digits_at_tiny_noise():
 
 def test_effective_dimension_rises_from_zero_to_m_as_noise_falls():
     """d + t tr J = sum of sigma^2/(t + sigma^2)."""
-    law = LinearManifold.two_blocks((1.0, 0.09), (20, 10), ambient_dim=60)
+    law = LinearManifold.blocks((1.0, 0.09), (20, 10), ambient_dim=60)
     for t in (1e-6, 0.1, 10.0):
         expected = 20 / (t + 1) + 10 * 0.09 / (t + 0.09)
         assert 60 + t * law.jacobian_eigenvalues(t).sum().item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_constructors():
-    law = LinearManifold.two_blocks((1.0, 0.09), (2, 3), ambient_dim=30)
-    assert law.variances.tolist() == [1.0, 1.0, 0.09, 0.09, 0.09]
-    assert (law.ambient_dim, law.intrinsic_dim) == (30, 5)
-    assert torch.equal(law.basis, torch.eye(30, 5, dtype=torch.float64))
+    law = LinearManifold.blocks((1.0, 0.09, 4.0), (2, 3, 1), ambient_dim=30)
+    assert law.variances.tolist() == [1.0, 1.0, 0.09, 0.09, 0.09, 4.0]
+    assert (law.ambient_dim, law.intrinsic_dim) == (30, 6)
+    assert torch.equal(law.basis, torch.eye(30, 6, dtype=torch.float64))
+    assert torch.equal(LinearManifold.blocks([2.0], [2], ambient_dim=5, basis=basis(5, 2)).basis, basis(5, 2))
     assert LinearManifold.isotropic(2.0, 3).variances.tolist() == [2.0] * 3
     assert LinearManifold.isotropic(2.0, 3, ambient_dim=7).ambient_dim == 7
     assert LinearManifold([1.0, 0.0, 2.0], ambient_dim=4).intrinsic_dim == 2
@@ -88,9 +89,10 @@ def test_directions_without_variance_carry_no_samples(generator):
         lambda: LinearManifold([1.0], ambient_dim=3, basis=torch.ones(3, 1)),
         lambda: LinearManifold([1.0], ambient_dim=3, basis=torch.ones(2, 1) / math.sqrt(2)),
         lambda: LinearManifold([1.0], ambient_dim=3, basis=torch.eye(3)),
-        lambda: LinearManifold.two_blocks((1.0, 2.0), (0, 2), ambient_dim=5),
-        lambda: LinearManifold.two_blocks((1.0, 2.0, 3.0), (1, 2), ambient_dim=5),
-        lambda: LinearManifold.two_blocks((1.0, 2.0), (3, 3), ambient_dim=5),
+        lambda: LinearManifold.blocks((1.0, 2.0), (0, 2), ambient_dim=5),
+        lambda: LinearManifold.blocks((1.0, 2.0, 3.0), (1, 2), ambient_dim=5),
+        lambda: LinearManifold.blocks((1.0, 2.0), (3, 3), ambient_dim=5),
+        lambda: LinearManifold.blocks((), (), ambient_dim=5),
         lambda: LinearManifold.isotropic(1.0, 0),
     ],
 )
