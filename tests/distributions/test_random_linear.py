@@ -99,7 +99,7 @@ def test_draws_repeat_with_the_seed_and_differ_without():
 
 @pytest.mark.parametrize("variances", [[], [-1.0], [math.nan], [math.inf], [0.0, 0.0], torch.ones(2, 2)], ids=str)
 def test_bad_column_variances_are_refused(variances, generator, unchecked):
-    with pytest.raises(InputError, match="got column variances .*expected"):
+    with pytest.raises(InputError, match=r"got column variances .*expected"):
         RandomLinearManifold(variances, ambient_dim=3, generator=generator)
 
 
