@@ -1,5 +1,4 @@
-r"""Gaussian data on a random linear manifold: a linear manifold with a random factor, whose spectrum is that of
-random matrices.
+r"""Gaussian data on a random linear manifold, whose variances are the spectrum of a random matrix.
 
 .. math:: x_0 = Fz, \qquad z \sim \mathcal N(0, I_m), \qquad F_{\cdot k} \sim \mathcal N(0, \tfrac{\sigma_k^2}{m} I_d)
 
@@ -32,6 +31,9 @@ __all__ = ["RandomLinearManifold"]
 class RandomLinearManifold(LinearManifold):
     r"""One draw of the factor :math:`F`, and the Gaussian law of :math:`x_0 = Fz` given it.
 
+    ``factor`` is :math:`F`, shape (d, m), float64; ``variances`` are the :math:`\gamma_i > 0`, descending, ``min(d, m)``
+    of them or fewer if columns are zero; ``basis`` is :math:`U`.
+
     Parameters
     ----------
     column_variances : Tensor or sequence of float, shape (m,)
@@ -41,15 +43,6 @@ class RandomLinearManifold(LinearManifold):
         :math:`d`, smaller or larger than :math:`m`.
     generator : torch.Generator
         Source of :math:`F`.
-
-    Attributes
-    ----------
-    factor : Tensor, shape (d, m), float64
-        :math:`F`.
-    variances : Tensor, shape (min(d, m),), or fewer if columns are zero
-        :math:`\gamma_i > 0`, descending.
-    basis : Tensor, shape (d, len(variances))
-        :math:`U`.
 
     Raises
     ------
