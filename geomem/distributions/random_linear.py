@@ -31,8 +31,8 @@ __all__ = ["RandomLinearManifold"]
 class RandomLinearManifold(LinearManifold):
     r"""One draw of the factor :math:`F`, and the Gaussian law of :math:`x_0 = Fz` given it.
 
-    ``factor`` is :math:`F`, shape (d, m), float64; ``variances`` are the :math:`\gamma_i > 0`, descending, ``min(d, m)``
-    of them or fewer if columns are zero; ``basis`` is :math:`U`.
+    ``factor`` is :math:`F`, shape (d, m), float64; ``variances`` are the :math:`\gamma_i > 0`, descending,
+    ``min(d, m)`` of them or fewer if columns are zero; ``basis`` is :math:`U`.
 
     Parameters
     ----------
