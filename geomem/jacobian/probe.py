@@ -1,0 +1,113 @@
+r"""The published probe of the manifold: scores at orthogonal displacements of the length of the noise.
+
+With :math:`q_1, \dots, q_d` the columns of a random rotation, stack the scores at :math:`x + \sqrt t\,q_i` and take
+the singular values of the :math:`d \times d` matrix. This is a finite difference at the noise scale, not the Jacobian:
+with :math:`s(x + \sqrt t\,q) = s + \sqrt t\,Jq + O(t)`, the matrix with rows
+
+.. math:: \sqrt t\, s(x + \sqrt t\, q_i)^{\mathsf T} = \sqrt t\, s(x)^{\mathsf T} + (tJ q_i)^{\mathsf T} + \dots
+
+has the singular values of :math:`tJ`, moved by a matrix of rank one as large as the score itself, and by the curvature
+of the score over the distance :math:`\sqrt t`. The symmetrized probe, with rows
+:math:`\tfrac12 \sqrt t\,[s(x + \sqrt t\,q_i) - s(x - \sqrt t\,q_i)]`, is free of the first and of the second order:
+for a linear score it is exact.
+
+Published code (losing-dimensions: one-sided for data on a linear manifold, symmetrized for images) has the rows
+:math:`s/\sqrt t`, which is this over :math:`t`, then drops the largest value and divides by the next.
+"""
+
+import torch
+from torch import Tensor
+
+from geomem._typing import Float
+from geomem.distributions.base import Score, Variance, as_variance, check_states
+from geomem.jacobian import _generators
+from geomem.jacobian.products import CHUNK
+from geomem.jacobian.spectrum import Spectrum
+
+__all__ = ["probe"]
+
+
+def probe(
+    score: Score,
+    x: Float[Tensor, "batch d"],
+    t: Variance,
+    generator: torch.Generator,
+    *,
+    symmetrized: bool = False,
+) -> Spectrum:
+    r"""Return the singular values of the displaced scores, ascending, in the units of :math:`tJ`.
+
+    Parameters
+    ----------
+    score : Score
+        Any score.
+    x : Tensor, shape (batch, d), floating point
+        States.
+    t : float or Tensor, shape () or (batch,)
+        Noise variance, > 0; :math:`\sqrt t` is the length of the displacements.
+    generator : torch.Generator
+        Source of the rotations, on the device of ``x``; what is drawn for a state does not depend on the others.
+    symmetrized : bool
+        Half the difference of the scores at opposite displacements, at twice the price.
+
+    Returns
+    -------
+    Spectrum
+        ``values`` (batch, d) float64; ``method`` ``"probe"`` or ``"symmetrized probe"``; ``residual`` NaN: nothing is
+        certified.
+
+    Raises
+    ------
+    InputError
+        See :mod:`geomem.distributions.base`.
+
+    Notes
+    -----
+    Regime: :math:`\sqrt t` small against the distance over which :math:`J` changes, and, one-sided,
+    :math:`\sqrt t\,\|s\|` small against the values looked for, which it never is at a noisy state, where it is about
+    :math:`\sqrt{d - m}`.
+
+    Examples
+    --------
+    >>> from geomem.distributions import LinearManifold
+    >>> law, x = LinearManifold([1.0], ambient_dim=3), torch.tensor([[0.0, 1.0, 0.0]], dtype=torch.float64)
+    >>> probe(law, x, 1.0, torch.Generator().manual_seed(0), symmetrized=True).values
+    tensor([[0.5000, 1.0000, 1.0000]], dtype=torch.float64)
+    """
+    check_states(x)
+    d, variance = x.shape[1], as_variance(t, x)
+    values = torch.empty(x.shape, dtype=torch.float64, device=x.device)
+    for i, own in enumerate(_generators.for_each(x, generator)):
+        time = t[i : i + 1] if isinstance(t, Tensor) and t.ndim else t
+        length = variance[i].sqrt()
+        steps = (length * rotation(d, own)).to(x.dtype)
+        rows = _scores(score, x[i : i + 1] + steps, time)
+        if symmetrized:
+            rows = (rows - _scores(score, x[i : i + 1] - steps, time)) / 2
+        values[i] = torch.linalg.svdvals(length * rows).flip(0)
+    name = "symmetrized probe" if symmetrized else "probe"
+    return Spectrum(values, (name,) * len(x), torch.full_like(variance, torch.nan))
+
+
+def rotation(d: int, generator: torch.Generator) -> Float[Tensor, "d d"]:
+    """Return an orthogonal matrix from the Haar measure, float64 (QR of a Gaussian matrix, signs fixed: Mezzadri 2007).
+
+    Examples
+    --------
+    >>> q = rotation(3, torch.Generator().manual_seed(0))
+    >>> bool((q @ q.T - torch.eye(3)).abs().max() < 1e-14)
+    True
+    """
+    gaussian = torch.randn(d, d, generator=generator, dtype=torch.float64, device=generator.device)
+    q, r = torch.linalg.qr(gaussian)
+    return q * r.diagonal().sign()
+
+
+def _scores(score: Score, x: Float[Tensor, "n d"], t: Variance) -> Float[Tensor, "n d"]:
+    """Return the scores in float64, a chunk of states at a time."""
+    with torch.no_grad():
+        parts = []
+        for some in x.split(CHUNK):
+            time = t.expand(len(some)) if isinstance(t, Tensor) and t.ndim else t
+            parts.append(score.score(some, time).double())
+        return torch.cat(parts)
