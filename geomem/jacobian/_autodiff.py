@@ -23,7 +23,7 @@ Route: TypeAlias = Literal["vectorized", "forward", "reverse"]
 RowProducts = Callable[[Float[Tensor, "n d"], Variance, Float[Tensor, "n d"]], Float[Tensor, "n d"]]
 
 
-def of_rows(t: Variance, rows: slice, n: int | None = None) -> Variance:
+def of_rows(t: Variance, rows: slice, n: int | None = None) -> float | int | Tensor:
     """Return the variance of some rows, a number as it is; the entry of one row repeated n times if asked for."""
     if not isinstance(t, Tensor) or t.ndim == 0:
         return t

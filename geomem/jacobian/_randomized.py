@@ -15,7 +15,7 @@ from geomem.errors import ConvergenceError
 
 __all__ = ["FAILURE", "PROBES", "QUANTILE", "captured_eigenvalues"]
 
-PROBES = 16
+PROBES = 32
 """Gaussian vectors for the size of the first basis, and as many for each test of one."""
 
 FAILURE = 1e-9
@@ -26,6 +26,9 @@ r"""The trace is below the mean of the probes over this, but for :data:`FAILURE`
 
 SLACK = 1.25
 """First basis over the participation rank, which is a lower bound of the rank."""
+
+MARGIN = 8
+"""Vectors beyond that."""
 
 GROWTH = 2
 """Size of a basis over that of the one that failed."""
@@ -70,8 +73,10 @@ def captured_eigenvalues(
         return torch.randn(n, d, generator=generator, dtype=torch.float64, device=generator.device)
 
     basis = images = gaussian(0)
-    size = math.ceil(SLACK * participation_rank(multiply, gaussian(PROBES))) + PROBES // 2
-    while size <= d // 4:
+    limit = d // 4
+    rank = participation_rank(multiply, gaussian(PROBES))
+    size = min(math.ceil(SLACK * rank) + MARGIN, limit)
+    while rank < limit:
         sketch = torch.cat([images, multiply(gaussian(size - len(basis)))])  # the former basis, one power further
         basis = torch.linalg.qr(sketch.T).Q.T
         images = multiply(basis)
@@ -94,10 +99,12 @@ def captured_eigenvalues(
         residual = tail + math.hypot(tail, leak) + skew + rounding
         if residual <= tolerance:
             return values, residual
-        size *= GROWTH
+        if size == limit:
+            break
+        size = min(GROWTH * size, limit)
     raise ConvergenceError(
-        f"got no basis of at most d/4 = {d // 4} vectors that leaves less than {tolerance:.2g} of the denoiser "
-        f"Jacobian out (the next would have had {size}): its spectrum has no gap, or too many directions before it; "
+        f"got no basis of at most d/4 = {limit} vectors that leaves less than {tolerance:.2g} of the denoiser Jacobian "
+        f"out (participation rank {rank:.3g}): its spectrum has no gap, or too many directions before it; "
         "use method='symmetric' or a larger tolerance"
     )
 

@@ -46,8 +46,8 @@ bounded by :math:`p` Gaussian probes :math:`g`, drawn after :math:`Q` and projec
    \Pr(q \le \delta c) &\le \min_s e^{s p \delta c} (1 + 2 s c)^{-p/2} = (\delta e^{1-\delta})^{p/2}
    \le (e\delta)^{p/2} .
 
-So :math:`c \le q/\delta` but for a probability :math:`(e\delta)^{p/2}`, whatever the spectrum. With :math:`p = 16`,
-one in a billion is :math:`1/\delta = 36`; each basis tried is tested with new probes. To :math:`r` are added the
+So :math:`c \le q/\delta` but for a probability :math:`(e\delta)^{p/2}`, whatever the spectrum. With :math:`p = 32`,
+one in a billion is :math:`1/\delta = 10`; each basis tried is tested with new probes. To :math:`r` are added the
 antisymmetric part of :math:`A`, the rounding of the small eigenproblem, and that of the products to the dtype of the
 states, :math:`\epsilon(\|KQ\|_F + \|A\|\sqrt k)`: one rounding of each number that goes in and comes out (the
 arithmetic of an exact law inside is float64, and is not counted). This gives :math:`10^{-13}` in float64 and a few
@@ -55,7 +55,7 @@ arithmetic of an exact law inside is float64, and is not counted). This gives :m
 
 The first basis has 5/4 of the participation rank :math:`(\operatorname{tr} K)^2/\operatorname{tr} K^2 \le
 \operatorname{rank} K` (Hutchinson's estimates) and a few more; one that fails is doubled, after one step of subspace
-iteration, up to :math:`d/4`, beyond which the dense matrix is the quicker one. A spectrum without a gap is never
+iteration, up to :math:`d/4`: beyond that the dense matrix is hardly slower. A spectrum without a gap is never
 certified: then ``"auto"`` goes dense and ``"randomized"`` says so. Range finder: Halko, Martinsson, and Tropp 2011,
 arXiv 0909.4061.
 """
@@ -81,7 +81,7 @@ Method: TypeAlias = Literal["auto", "svd", "symmetric", "randomized", "gram"]
 TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
 """Largest residual of the randomized method that is accepted, by the dtype of the states."""
 
-RANDOMIZED_DIM = 128
+RANDOMIZED_DIM = 200
 """Dimension from which ``"auto"`` tries the randomized method: below, the dense one takes as little."""
 
 WEIGHT_ERROR = 1e-9
@@ -123,7 +123,7 @@ def spectrum(
         Noise variance, > 0.
     method : str
         See the module. ``"auto"`` is ``"gram"`` for the empirical law; for another law with
-        ``posterior_covariance_matvec`` and d >= 128 ``"randomized"`` where that is certified; else ``"symmetric"``.
+        ``posterior_covariance_matvec`` and d >= 200 ``"randomized"`` where that is certified; else ``"symmetric"``.
         ``"svd"`` returns singular values of :math:`tJ` instead of eigenvalues.
     tolerance : float, optional
         Largest residual of ``"randomized"`` to accept, > 0; :data:`TOLERANCES` if not given. Also what ``"gram"``
