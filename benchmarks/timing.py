@@ -17,12 +17,15 @@ REPEATS = 5
 FOLDER = Path("_build/bench")
 
 
-def side_by_side(routes: dict[str, Callable[[], object]], title: str) -> dict[str, float]:
+def side_by_side(
+    routes: dict[str, Callable[[], object]], title: str, *, repeats: int = REPEATS, warm_up: bool = True
+) -> dict[str, float]:
     """Return the best seconds of each route. Routes take turns, so that a busy moment hits all of them alike."""
-    for run in routes.values():
-        run()  # warm-up: allocations, first-call set-up
+    if warm_up:
+        for run in routes.values():
+            run()  # allocations, first-call set-up
     best = dict.fromkeys(routes, float("inf"))
-    for _ in track(range(REPEATS), description=title, transient=True):
+    for _ in track(range(repeats), description=title, transient=True):
         for name, run in routes.items():
             start = time.perf_counter()
             run()
@@ -50,7 +53,7 @@ def machine() -> dict[str, object]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": platform.system(),
-        "dtype": "float64",
+        "dtype": "float64",  # and this many repeats, unless a row says otherwise
         "repeats": REPEATS,
     }
 
