@@ -272,9 +272,10 @@ class LinearManifold:
         tensor([[0.5000, 0.0000]])
         """
         check_states(x, self.ambient_dim)
-        z, _, t = self._frame(v, t)
+        z = check_states(v, self.ambient_dim) @ self.basis
         if v.shape != x.shape:
             raise InputError(f"got v of shape {tuple(v.shape)}, expected one vector per state, {tuple(x.shape)}")
+        t = as_variance(t, x)[:, None]
         return ((t * self.variances / (t + self.variances) * z) @ self.basis.T).to(x.dtype)
 
     def jacobian_eigenvalues(self, t: float) -> Float[Tensor, " d"]:
