@@ -72,12 +72,15 @@ def captured_eigenvalues(
     def gaussian(n: int) -> Tensor:
         return torch.randn(n, d, generator=generator, dtype=torch.float64, device=generator.device)
 
+    def sketching(n: int) -> Tensor:  # any directions do, as the basis is tested: uniform numbers are drawn fastest
+        return torch.rand(n, d, generator=generator, dtype=torch.float64, device=generator.device) - 0.5
+
     basis = images = gaussian(0)
     limit = d // 4
     rank = participation_rank(multiply, gaussian(PROBES))
     size = min(math.ceil(SLACK * rank) + MARGIN, limit)
     while rank < limit:
-        sketch = torch.cat([images, multiply(gaussian(size - len(basis)))])  # the former basis, one power further
+        sketch = torch.cat([images, multiply(sketching(size - len(basis)))])  # the former basis, one power further
         basis = torch.linalg.qr(sketch.T).Q.T
         images = multiply(basis)
         ritz = images @ basis.T
