@@ -66,7 +66,7 @@ def solve(z: np.ndarray, spectrum: PopulationSpectrum, c: float) -> np.ndarray:
     bracket = (center - half, center + half)
     found = find_root(excess, bracket, args=(z.real, z.imag), tolerances={"fatol": EPS})
     u = found.x + 1j * _height(found.x, z.imag, spectrum, c)
-    _verify(u, z, spectrum, c, ROUNDING, "rounding; use fewer decades of variances, or an aspect nearer to one")
+    _verify(u, z, spectrum, c, ROUNDING, "from rounding; use fewer decades of variances, or an aspect nearer to one")
     if spectrum.finer is not None:
         _verify(u, z, spectrum.finer, c, QUADRATURE, "with twice the nodes; raise n_nodes of the continuous law")
     return u

@@ -1,7 +1,6 @@
 """Input checks of random matrices, and the ranges within which no square leaves float64."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from geomem._typing import Float
 from geomem.errors import InputError
@@ -16,7 +15,7 @@ Numbers = float | Float[np.ndarray, "..."]
 """float64; a float where every argument is a number."""
 
 
-def as_positive(value: ArrayLike, name: str) -> np.ndarray:
+def as_positive(value: object, name: str) -> np.ndarray:
     """Return positive numbers in float64, or raise."""
     array = as_real(value, name)
     if not np.all((array >= SMALLEST_SCALE) & (array <= LARGEST_SCALE)):

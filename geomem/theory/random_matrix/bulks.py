@@ -43,8 +43,10 @@ def _edge_points(spectrum: PopulationSpectrum, c: float) -> np.ndarray:
     def integral(u: np.ndarray) -> np.ndarray:
         return (tau / (u[..., None] - tau)) ** 2 @ weights - c
 
-    low, high = right[:-1], left[1:]
-    keep = (low < high) & (slope(low) < 0) & (slope(high) > 0)
+    pull = np.cbrt(weights * tau**2)
+    keep = (pull[:-1] + pull[1:]) ** 3 < c * np.diff(tau) ** 2  # else the two neighbors alone bring it above c
+    low, high = right[:-1][keep], left[1:][keep]
+    keep = (slope(low) < 0) & (slope(high) > 0)
     low, high = low[keep], high[keep]
     middle = find_root(slope, (low, high)).x
     keep = integral(middle) < 0

@@ -294,4 +294,4 @@ def open_gaps(t: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float, reso
     if bulks.atom_at_zero(spectrum, aspect=aspect) > 0:
         final |= final_gap(noise, smallest=edges[0, 0]) >= delta
     names = np.array([["trivial", "consolidation"], ["coverage", "coverage and consolidation"]])
-    return OpenGaps(between, final[()], names[between.any(-1).astype(int), final.astype(int)][()])
+    return OpenGaps(between, final[()], names[between.any(-1).astype(int), final.astype(int)])

@@ -105,7 +105,7 @@ class PopulationSpectrum:
 
     @classmethod
     def continuous(
-        cls, density: Callable[[np.ndarray], np.ndarray], low: float, high: float, *, n_nodes: int = 256
+        cls, density: Callable[[np.ndarray], np.ndarray], low: float, high: float, *, n_nodes: int = 512
     ) -> "PopulationSpectrum":
         r"""Return the law of the given density on :math:`[low, high]`, at the nodes of Gauss and Legendre.
 
@@ -139,7 +139,7 @@ class PopulationSpectrum:
         return cls._by_quadrature(rule, n_nodes)
 
     @classmethod
-    def uniform(cls, low: float, high: float, *, n_nodes: int = 256) -> "PopulationSpectrum":
+    def uniform(cls, low: float, high: float, *, n_nodes: int = 512) -> "PopulationSpectrum":
         r"""Return the uniform law on :math:`[low, high]`. Arguments and errors as for :meth:`continuous`.
 
         Examples
@@ -150,7 +150,7 @@ class PopulationSpectrum:
         return cls.continuous(np.ones_like, low, high, n_nodes=n_nodes)
 
     @classmethod
-    def log_uniform(cls, low: float, high: float, *, n_nodes: int = 256) -> "PopulationSpectrum":
+    def log_uniform(cls, low: float, high: float, *, n_nodes: int = 512) -> "PopulationSpectrum":
         r"""Return the law with :math:`\ln\tau` uniform on :math:`[\ln low, \ln high]`, :math:`low > 0`.
 
         The nodes are those of Gauss and Legendre in :math:`\ln\tau`. Other arguments and errors as for

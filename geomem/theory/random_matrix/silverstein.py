@@ -40,7 +40,7 @@ from geomem._typing import Float
 from geomem.errors import InputError, RegimeError
 from geomem.theory._blocks import as_real
 from geomem.theory.random_matrix._equation import solve
-from geomem.theory.random_matrix._inputs import LARGEST_SCALE, Numbers, as_aspect
+from geomem.theory.random_matrix._inputs import LARGEST_SCALE, SMALLEST_SCALE, Numbers, as_aspect
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
 __all__ = ["density", "moments", "resolvent"]
@@ -103,13 +103,19 @@ def resolvent(z: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float) -> c
 
 
 def _as_points(z: ArrayLike) -> np.ndarray:
-    points = np.asarray(z)
-    if points.dtype.kind == "c":
-        points = as_real(points.real, "z") + 1j * as_real(points.imag, "z")
-    else:
-        points = as_real(points, "z") + 0j
-    if np.any(np.abs(points) > LARGEST_SCALE):
-        raise InputError(f"got |z| up to {np.abs(points).max():.3g}, expected {LARGEST_SCALE:g} at most")
+    try:
+        points = np.asarray(z)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"got z that is not an array: {error}; expected complex numbers") from error
+    if points.dtype.kind not in "fiuc" or not np.isfinite(points).all():
+        raise InputError(f"got z of dtype {points.dtype} or with NaN or infinity, expected finite complex numbers")
+    points = points.astype(np.complex128)
+    size, off_axis = np.abs(points), np.abs(points.imag[points.imag != 0])
+    if np.any(size > LARGEST_SCALE) or np.any(off_axis < SMALLEST_SCALE):
+        raise InputError(
+            f"got z with |z| up to {size.max():.3g} and |Im z| from {off_axis.min(initial=LARGEST_SCALE):.3g}, "
+            f"expected at most {LARGEST_SCALE:g}, and real or at least {SMALLEST_SCALE:g} off the axis"
+        )
     return points
 
 
