@@ -36,8 +36,12 @@ by more than
 
 .. math:: r = \frac c2 + \sqrt{\frac{c^2}{4} + b^2} \le b + c .
 
-The first number is measured (in Frobenius norm, which is larger). The second would take all of :math:`K`; it is
-bounded by :math:`p` Gaussian probes :math:`g`, drawn after :math:`Q` and projected off it, whose
+The estimates are never too large for :math:`K`, which is to say the values never too small (interlacing), and as both
+spectra have known traces the sum of all errors is :math:`c`: that alone would do for a semi-definite matrix; :math:`b`
+is asked for besides because it also tests that the products are those of one.
+
+Of the two, :math:`b` is measured (in Frobenius norm, which is larger), while :math:`c` would take all of :math:`K`; it
+is bounded by :math:`p` Gaussian probes :math:`g`, drawn after :math:`Q` and projected off it, whose
 :math:`q = \frac1p \sum g^{\mathsf T} K g` has mean :math:`c`. With :math:`\lambda_j` the eigenvalues of :math:`C`,
 
 .. math::
