@@ -76,5 +76,5 @@ def _verify(u: np.ndarray, z: np.ndarray, spectrum: PopulationSpectrum, c: float
     error = np.abs(psi(u, spectrum, c) - z) / (np.abs(z) + rounding_unit(u, spectrum, c))
     if np.any(~(error <= limit)):
         raise ConvergenceError(
-            f"got a root of the Silverstein equation that leaves {np.nanmax(error):.3g} of it, expected {limit:g} {of}"
+            f"got a root of the Silverstein equation that leaves {np.max(error):.3g} of it, expected {limit:g} {of}"
         )

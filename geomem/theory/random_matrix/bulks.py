@@ -18,6 +18,8 @@ Derived here. Edges: Silverstein and Choi (1995). That no eigenvalue strays into
 exact, for all large :math:`d`: Bai and Silverstein (1999).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize.elementwise import find_root
 
@@ -28,6 +30,12 @@ from geomem.theory.random_matrix._inputs import as_aspect
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
 __all__ = ["atom_at_zero", "bulk_masses", "edges"]
+
+
+def _root(function: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    found = find_root(function, (low, high))
+    assert found.success.all(), "the bracket is a theorem"
+    return found.x
 
 
 def _edge_points(spectrum: PopulationSpectrum, c: float) -> np.ndarray:
@@ -48,7 +56,7 @@ def _edge_points(spectrum: PopulationSpectrum, c: float) -> np.ndarray:
     low, high = right[:-1][keep], left[1:][keep]
     keep = (slope(low) < 0) & (slope(high) > 0)
     low, high = low[keep], high[keep]
-    middle = find_root(slope, (low, high)).x
+    middle = _root(slope, low, high)
     keep = integral(middle) < 0
     low, middle, high = low[keep], middle[keep], high[keep]
     far = np.sqrt(spectrum.rank / c) * (1 + 1e-9)
@@ -56,8 +64,8 @@ def _edge_points(spectrum: PopulationSpectrum, c: float) -> np.ndarray:
         first, last = -1e-9 * tau[-1], left[0]
     else:
         first, last = tau[-1] * (1 - far), min(1e-9 * tau[0], left[0])
-    starts = find_root(integral, (np.append(first, middle), np.append(last, high))).x
-    ends = find_root(integral, (np.append(low, right[-1]), np.append(middle, tau[-1] * (1 + far)))).x
+    starts = _root(integral, np.append(first, middle), np.append(last, high))
+    ends = _root(integral, np.append(low, right[-1]), np.append(middle, tau[-1] * (1 + far)))
     return np.stack([starts, ends], axis=1)
 
 

@@ -196,7 +196,7 @@ class PopulationSpectrum:
 
 
 def _interval(low: float, high: float) -> tuple[float, float]:
-    low, high = float(low), float(high)
+    low, high = as_real([low, high], "low and high").tolist()
     if not (0 <= low < high <= LARGEST_SCALE and high >= SMALLEST_SCALE):
         raise InputError(f"got low = {low:g} and high = {high:g}, expected 0 <= low < high <= {LARGEST_SCALE:g}")
     return low, high

@@ -65,7 +65,7 @@ def test_bad_block_sizes(dims):
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (1.0, np.inf)])
 def test_bad_intervals(low, high):
     for law in (rm.PopulationSpectrum.uniform, rm.PopulationSpectrum.log_uniform):
-        with pytest.raises(InputError, match="0 <= low < high"):
+        with pytest.raises(InputError, match="expected"):
             law(low, high)
 
 
