@@ -1,4 +1,4 @@
-r"""The theory of memorization as a random energy model, in closed form or by quadrature.
+r"""The theory of memorization, as a random energy model, and of its geometry, in closed form or by quadrature.
 
 Seen from a state :math:`x` at noise variance :math:`t`, the score of :math:`N` data points is a softmax over their
 distances: a partition function :math:`Z = \sum_\mu e^{-E_\mu/t}` with one random energy
@@ -14,6 +14,10 @@ carries it, the sum freezes, and the score remembers them. Everything follows fr
 - :mod:`geomem.theory.effective_sample_size` counts the data points that share the weight, exactly at any :math:`N`;
 - :mod:`geomem.theory.random_energy_model` holds what is true of any energies: entropy, free entropy, the law of
   the frozen weights, and the exact averages at any :math:`N`.
+
+What the population's score knows of the geometry, before any data are drawn:
+
+- :mod:`geomem.theory.random_matrix` has the spectrum of its Jacobian on a random linear manifold, and the gaps.
 
 Quantities are extensive and in nats: :math:`\ln N` and :math:`d\,\zeta`, never divided by the dimension. NumPy
 throughout, float64, functions of states vectorized over states, times, and numbers of points. Each docstring says where
