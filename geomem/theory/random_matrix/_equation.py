@@ -3,10 +3,11 @@ r"""The Silverstein equation :math:`\psi(u) = z` and its root, derived in the mo
 import numpy as np
 from scipy.optimize.elementwise import find_root
 
-from geomem.errors import ConvergenceError
+from geomem.errors import ConvergenceError, InputError
+from geomem.theory.random_matrix._inputs import as_aspect
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
-__all__ = ["QUADRATURE", "ROUNDING", "atoms", "psi", "solve"]
+__all__ = ["QUADRATURE", "ROUNDING", "atoms", "check", "psi", "solve"]
 
 EPS = np.finfo(float).eps
 NEWTON_STEPS = 100
@@ -14,6 +15,16 @@ ROUNDING = 1e-12
 """What rounding may leave of the equation, relative to its terms."""
 QUADRATURE = 1e-10
 """What a continuous law may change with twice the nodes, relative to the terms of the equation."""
+
+
+def check(spectrum: PopulationSpectrum, aspect: object) -> float:
+    """Return the aspect as a float, or raise if it or the law of the variances is none."""
+    if not isinstance(spectrum, PopulationSpectrum):
+        raise InputError(
+            f"got a spectrum of type {type(spectrum).__name__}, expected a PopulationSpectrum; "
+            "use PopulationSpectrum.blocks(variances, dims)"
+        )
+    return as_aspect(aspect)
 
 
 def atoms(spectrum: PopulationSpectrum) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from geomem._typing import Float
 from geomem.errors import InputError
 from geomem.theory._blocks import as_real
 
-__all__ = ["LARGEST_SCALE", "SMALLEST_SCALE", "Numbers", "as_aspect", "as_dims", "as_positive"]
+__all__ = ["LARGEST_SCALE", "SMALLEST_SCALE", "Numbers", "as_aspect", "as_dims", "as_one", "as_positive"]
 
 SMALLEST_SCALE, LARGEST_SCALE = 1e-100, 1e100
 SMALLEST_ASPECT, LARGEST_ASPECT = 1e-6, 1e6
@@ -24,6 +24,13 @@ def as_positive(value: object, name: str) -> np.ndarray:
             f"[{SMALLEST_SCALE:g}, {LARGEST_SCALE:g}]; choose another unit of length if they are out of range"
         )
     return array
+
+
+def as_one(array: np.ndarray, name: str) -> float:
+    """Return the only number of an array without axes, or raise."""
+    if array.ndim:
+        raise InputError(f"got {name} of shape {array.shape}, expected one number; call once for each")
+    return float(array)
 
 
 def as_aspect(aspect: object) -> float:

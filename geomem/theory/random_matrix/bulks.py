@@ -25,8 +25,7 @@ from scipy.optimize.elementwise import find_root
 
 from geomem._typing import Float
 from geomem.errors import ConvergenceError
-from geomem.theory.random_matrix._equation import QUADRATURE, ROUNDING, atoms, psi
-from geomem.theory.random_matrix._inputs import as_aspect
+from geomem.theory.random_matrix._equation import QUADRATURE, ROUNDING, atoms, check, psi
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
 __all__ = ["atom_at_zero", "bulk_masses", "edges"]
@@ -102,7 +101,7 @@ def edges(spectrum: PopulationSpectrum, *, aspect: float) -> Float[np.ndarray, "
     array([[7.10000e-03, 9.88000e-02],
            [9.14300e-01, 1.77795e+01]])
     """
-    c = as_aspect(aspect)
+    c = check(spectrum, aspect)
     found = _edges(spectrum, c)
     if spectrum.finer is not None:
         finer = _edges(spectrum.finer, c)
@@ -141,7 +140,8 @@ def atom_at_zero(spectrum: PopulationSpectrum, *, aspect: float) -> float:
     >>> atom_at_zero(PopulationSpectrum.blocks((4.0, 1.0), (10, 10)), aspect=4.0)
     0.75
     """
-    atom = 1 - spectrum.rank / as_aspect(aspect)
+    c = check(spectrum, aspect)
+    atom = 1 - spectrum.rank / c
     return atom if atom > ROUNDING else 0.0
 
 
@@ -174,7 +174,7 @@ def bulk_masses(spectrum: PopulationSpectrum, *, aspect: float) -> Float[np.ndar
     >>> (400 * bulk_masses(PopulationSpectrum.blocks((100.0, 1.0), (160, 80)), aspect=400 / 240)).round(10)
     array([ 80., 160.])
     """
-    c = as_aspect(aspect)
+    c = check(spectrum, aspect)
     edges(spectrum, aspect=c)  # verifies the nodes of a continuous law
     tau, weights = atoms(spectrum)
     u = _edge_points(spectrum, c)

@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike
 from geomem.errors import InputError
 from geomem.theory._blocks import as_real, as_times, broadcast_shape
 from geomem.theory.random_matrix import bulks
-from geomem.theory.random_matrix._inputs import Numbers, as_positive
+from geomem.theory.random_matrix._inputs import Numbers, as_one, as_positive
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
 __all__ = [
@@ -287,7 +287,7 @@ def open_gaps(t: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float, reso
     array(['trivial', 'coverage', 'coverage and consolidation',
            'consolidation'], dtype='<U26')
     """
-    noise, delta = as_times(t), float(_as_resolution(resolution))
+    noise, delta = as_times(t), as_one(_as_resolution(resolution), "resolution")
     edges = bulks.edges(spectrum, aspect=aspect)
     between = np.asarray(intermediate_gap(noise[..., None], below=edges[:-1, 1], above=edges[1:, 0])) >= delta
     final = np.zeros(noise.shape, dtype=bool)

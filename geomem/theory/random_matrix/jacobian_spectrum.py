@@ -16,7 +16,7 @@ from geomem._typing import Float
 from geomem.errors import InputError
 from geomem.theory._blocks import as_real, as_times, broadcast_shape
 from geomem.theory.random_matrix import bulks, silverstein
-from geomem.theory.random_matrix._inputs import LARGEST_SCALE, Numbers
+from geomem.theory.random_matrix._inputs import LARGEST_SCALE, Numbers, as_one
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
 __all__ = ["density", "edges", "from_population"]
@@ -84,7 +84,8 @@ def edges(spectrum: PopulationSpectrum, *, aspect: float, t: float) -> Float[np.
     >>> edges(PopulationSpectrum.blocks((1.0,), (1,)), aspect=2.25, t=1.0)
     array([[0.13793103, 0.8       ]])
     """
-    return np.asarray(from_population(bulks.edges(spectrum, aspect=aspect), t=t))[::-1, ::-1]
+    noise = as_one(as_times(t), "t")
+    return np.asarray(from_population(bulks.edges(spectrum, aspect=aspect), t=noise))[::-1, ::-1]
 
 
 def density(s: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float, t: float) -> Numbers:
@@ -120,7 +121,7 @@ def density(s: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float, t: flo
     >>> print(f"{density(0.5, PopulationSpectrum.blocks((1.0,), (1,)), aspect=2.25, t=1.0):.6f}")
     0.561446
     """
-    s, t = as_real(s, "s"), float(as_times(t))
+    s, t = as_real(s, "s"), as_one(as_times(t), "t")
     rho = np.zeros(s.shape)
     inside = (s > t / LARGEST_SCALE) & (s < 1)
     gamma = t * (1 - s[inside]) / s[inside]

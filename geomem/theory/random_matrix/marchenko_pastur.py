@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from geomem._typing import Float
 from geomem.theory._blocks import as_real
-from geomem.theory.random_matrix._inputs import Numbers, as_aspect, as_positive
+from geomem.theory.random_matrix._inputs import Numbers, as_aspect, as_one, as_positive
 
 __all__ = ["density", "edges"]
 
@@ -92,7 +92,7 @@ def density(gamma: ArrayLike, *, variance: float, aspect: float) -> Numbers:
     0.082187
     """
     gamma = as_real(gamma, "gamma")
-    c, sigma2 = as_aspect(aspect), float(as_positive(variance, "variance"))
+    c, sigma2 = as_aspect(aspect), as_one(as_positive(variance, "variance"), "variance")
     low, high = edges(variance=sigma2, aspect=c)
     inside = (gamma > low) & (gamma < high)
     gamma = np.where(inside, gamma, high)

@@ -23,7 +23,7 @@ from scipy.special import roots_legendre
 from geomem._typing import Float
 from geomem.errors import InputError
 from geomem.theory._blocks import as_real
-from geomem.theory.random_matrix._inputs import LARGEST_SCALE, SMALLEST_SCALE, as_dims, as_positive
+from geomem.theory.random_matrix._inputs import LARGEST_SCALE, SMALLEST_SCALE, as_dims, as_one, as_positive
 
 __all__ = ["PopulationSpectrum"]
 
@@ -174,9 +174,10 @@ class PopulationSpectrum:
 
     @classmethod
     def _by_quadrature(cls, rule: Rule, n_nodes: int) -> "PopulationSpectrum":
-        if n_nodes < 2:
+        n = int(as_one(as_dims(n_nodes, "n_nodes"), "n_nodes"))
+        if n < 2:
             raise InputError(f"got n_nodes = {n_nodes}, expected 2 or more")
-        (tau, weights), (finer_tau, finer_weights) = rule(n_nodes), rule(2 * n_nodes)
+        (tau, weights), (finer_tau, finer_weights) = rule(n), rule(2 * n)
         return cls(tau, weights / weights.sum(), cls(finer_tau, finer_weights / finer_weights.sum()))
 
     def moment(self, k: int) -> float:

@@ -39,8 +39,8 @@ from numpy.typing import ArrayLike
 from geomem._typing import Float
 from geomem.errors import InputError, RegimeError
 from geomem.theory._blocks import as_real
-from geomem.theory.random_matrix._equation import solve
-from geomem.theory.random_matrix._inputs import LARGEST_SCALE, SMALLEST_SCALE, Numbers, as_aspect
+from geomem.theory.random_matrix._equation import check, solve
+from geomem.theory.random_matrix._inputs import LARGEST_SCALE, SMALLEST_SCALE, Numbers
 from geomem.theory.random_matrix.population import PopulationSpectrum
 
 __all__ = ["density", "moments", "resolvent"]
@@ -89,7 +89,7 @@ def resolvent(z: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float) -> c
     >>> bool(abs(residual) < 1e-13), bool(g.imag > 0)
     (True, True)
     """
-    c = as_aspect(aspect)
+    c = check(spectrum, aspect)
     points = _as_points(z)
     if np.any(points == 0) and c >= spectrum.rank:
         raise RegimeError(
@@ -151,7 +151,7 @@ def density(gamma: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float) ->
     >>> density([1.0, 3.0, 50.0], law, aspect=400 / 240).round(5)
     array([0.10577, 0.     , 0.00199])
     """
-    c, gamma = as_aspect(aspect), as_real(gamma, "gamma")
+    c, gamma = check(spectrum, aspect), as_real(gamma, "gamma")
     rho = np.zeros(gamma.shape)
     positive = gamma > 0
     u = solve(_as_points(gamma[positive]), spectrum, c)
@@ -189,6 +189,6 @@ def moments(spectrum: PopulationSpectrum, *, aspect: float) -> Float[np.ndarray,
     >>> moments(PopulationSpectrum.blocks((1.0,), (1,)), aspect=2.0)
     array([ 1.,  3., 11.])
     """
-    c = as_aspect(aspect)
+    c = check(spectrum, aspect)
     first, second, third = (spectrum.moment(k) for k in (1, 2, 3))
     return np.array([first, c * second + first**2, c**2 * third + 3 * c * first * second + first**3])

@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike
 from geomem._typing import Float
 from geomem.errors import InputError, RegimeError
 from geomem.theory.random_matrix import marchenko_pastur
-from geomem.theory.random_matrix._inputs import Numbers, as_dims, as_positive
+from geomem.theory.random_matrix._inputs import Numbers, as_dims, as_one, as_positive
 
 __all__ = ["BlockLaw", "directions_left", "separate_laws"]
 
@@ -77,7 +77,8 @@ def _blocks(variances: Sequence[float], dims: Sequence[int], ambient_dim: int) -
             "for anything else use geomem.theory.random_matrix.silverstein"
         )
     order = np.argsort(sigma2)
-    return sigma2[order].tolist(), sizes[order].astype(int).tolist(), int(as_dims(ambient_dim, "ambient_dim"))
+    d = as_one(as_dims(ambient_dim, "ambient_dim"), "ambient_dim")
+    return sigma2[order].tolist(), sizes[order].astype(int).tolist(), int(d)
 
 
 def _law(variance: float, size: int, directions: int, latent_dim: int, ambient_dim: int) -> BlockLaw:

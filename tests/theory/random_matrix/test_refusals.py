@@ -32,6 +32,37 @@ def test_bad_aspects(bad):
             call()
 
 
+@pytest.mark.parametrize("bad", [(1.0, 4.0), np.ones(2), None, rm.PopulationSpectrum], ids=repr)
+def test_not_a_law(bad):
+    for call in (
+        lambda: rm.resolvent(-1.0, bad, aspect=2.0),
+        lambda: rm.density(1.0, bad, aspect=2.0),
+        lambda: rm.moments(bad, aspect=2.0),
+        lambda: rm.edges(bad, aspect=2.0),
+        lambda: rm.bulk_masses(bad, aspect=2.0),
+        lambda: rm.atom_at_zero(bad, aspect=2.0),
+        lambda: rm.open_gaps(1.0, bad, aspect=2.0, resolution=0.1),
+        lambda: jacobian_spectrum.density(0.5, bad, aspect=2.0, t=1.0),
+        lambda: jacobian_spectrum.edges(bad, aspect=2.0, t=1.0),
+    ):
+        with pytest.raises(InputError, match=r"use PopulationSpectrum\.blocks"):
+            call()
+
+
+def test_one_number_where_one_is_meant():
+    """Two noises, as many as a bulk has edges, would broadcast against them."""
+    two = [0.5, 0.6]
+    for name, call in (
+        ("t", lambda: jacobian_spectrum.edges(LAW, aspect=2.0, t=two)),
+        ("t", lambda: jacobian_spectrum.density(0.5, LAW, aspect=2.0, t=two)),
+        ("resolution", lambda: rm.open_gaps(1.0, LAW, aspect=2.0, resolution=two)),
+        ("variance", lambda: rm.marchenko_pastur.density(1.0, variance=two, aspect=2.0)),
+        ("ambient_dim", lambda: two_blocks.separate_laws((1.0, 2.0), (1, 1), ambient_dim=[3, 4])),
+    ):
+        with pytest.raises(InputError, match=rf"got {name} of shape \(2,\), expected one number"):
+            call()
+
+
 @pytest.mark.parametrize(
     ("variances", "weights", "message"),
     [
@@ -72,8 +103,9 @@ def test_bad_intervals(low, high):
 def test_bad_continuous_laws():
     with pytest.raises(InputError, match="ln 0"):
         rm.PopulationSpectrum.log_uniform(0.0, 1.0)
-    with pytest.raises(InputError, match="n_nodes = 1"):
-        rm.PopulationSpectrum.uniform(1.0, 2.0, n_nodes=1)
+    for n_nodes in (1, 0, 2.5, "8", [8, 9]):
+        with pytest.raises(InputError, match="got n_nodes"):
+            rm.PopulationSpectrum.uniform(1.0, 2.0, n_nodes=n_nodes)
     for density in (lambda tau: tau - 1.5, lambda tau: np.full_like(tau, np.nan), lambda tau: 0 * tau):
         with pytest.raises(InputError, match="density"):
             rm.PopulationSpectrum.continuous(density, 1.0, 2.0)
