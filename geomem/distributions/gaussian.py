@@ -112,10 +112,12 @@ class LinearManifold:
         >>> LinearManifold.blocks((1.0, 0.09, 1e-4), (2, 1, 1), ambient_dim=30).variances
         tensor([1.0000e+00, 1.0000e+00, 9.0000e-02, 1.0000e-04], dtype=torch.float64)
         """
-        if not len(variances) == len(dims) > 0 or min(dims) < 1:
-            raise InputError(f"got variances {variances} and dims {dims}, expected one of each per block and dims >= 1")
-        sigma2 = torch.as_tensor(variances, dtype=torch.float64)
-        return cls(sigma2.repeat_interleave(torch.as_tensor(dims)), ambient_dim=ambient_dim, **arguments)
+        if not len(variances) == len(dims) > 0 or not all(n >= 1 and n % 1 == 0 for n in dims):
+            raise InputError(
+                f"got variances {variances} and dims {dims}, expected one of each per block, whole numbers dims >= 1"
+            )
+        sigma2, sizes = torch.as_tensor(variances, dtype=torch.float64), torch.as_tensor(dims, dtype=torch.int64)
+        return cls(sigma2.repeat_interleave(sizes), ambient_dim=ambient_dim, **arguments)
 
     @classmethod
     def isotropic(

@@ -90,6 +90,8 @@ def test_directions_without_variance_carry_no_samples(generator):
         lambda: LinearManifold([1.0], ambient_dim=3, basis=torch.ones(2, 1) / math.sqrt(2)),
         lambda: LinearManifold([1.0], ambient_dim=3, basis=torch.eye(3)),
         lambda: LinearManifold.blocks((1.0, 2.0), (0, 2), ambient_dim=5),
+        lambda: LinearManifold.blocks((1.0, 2.0), (1.5, 2), ambient_dim=5),
+        lambda: LinearManifold.blocks((1.0, 2.0), (math.nan, 2), ambient_dim=5),
         lambda: LinearManifold.blocks((1.0, 2.0, 3.0), (1, 2), ambient_dim=5),
         lambda: LinearManifold.blocks((1.0, 2.0), (3, 3), ambient_dim=5),
         lambda: LinearManifold.blocks((), (), ambient_dim=5),
