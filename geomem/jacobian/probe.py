@@ -1,18 +1,23 @@
 r"""The published probe of the manifold: scores at orthogonal displacements of the length of the noise.
 
-With :math:`q_1, \dots, q_d` the columns of a random rotation, stack the scores at :math:`x + \sqrt t\,q_i` and take
-the singular values of the :math:`d \times d` matrix. This is a finite difference at the noise scale, not the Jacobian:
-with :math:`s(x + \sqrt t\,q) = s + \sqrt t\,Jq + O(t)`, the matrix with rows
+With :math:`q_1, \dots, q_d` the rows of a random orthogonal matrix, stack the scores at :math:`x + \sqrt t\,q_i` and
+take the singular values of the :math:`d \times d` matrix. This is a finite difference at the noise scale, not the
+Jacobian: with :math:`s(x + \sqrt t\,q) = s + \sqrt t\,Jq + O(t)`, the matrix with rows
 
 .. math:: \sqrt t\, s(x + \sqrt t\, q_i)^{\mathsf T} = \sqrt t\, s(x)^{\mathsf T} + (tJ q_i)^{\mathsf T} + \dots
 
-has the singular values of :math:`tJ`, moved by a matrix of rank one as large as the score itself, and by the curvature
-of the score over the distance :math:`\sqrt t`. The symmetrized probe, with rows
-:math:`\tfrac12 \sqrt t\,[s(x + \sqrt t\,q_i) - s(x - \sqrt t\,q_i)]`, is free of the first and of the second order:
-for a linear score it is exact.
+has the singular values of :math:`tJ`, moved by a matrix of rank one and norm :math:`\sqrt{dt}\,\|s(x)\|`, and by the
+curvature of the score over the distance :math:`\sqrt t`. The symmetrized probe, with rows
+:math:`\tfrac12 \sqrt t\,[s(x + \sqrt t\,q_i) - s(x - \sqrt t\,q_i)]`, is free of all even orders, the rank-one term and
+the second derivative among them: for a linear score it is exact.
 
-Published code (losing-dimensions: one-sided for data on a linear manifold, symmetrized for images) has the rows
-:math:`s/\sqrt t`, which is this over :math:`t`, then drops the largest value and divides by the next.
+Two programs of losing-dimensions were read. ``analyze_spectrum.py`` (commit 7eee94c), for data on a linear manifold,
+takes the one-sided scores over :math:`\sqrt t`, which is this over :math:`t`; at its defaults it drops the largest
+value and divides by the next. ``run_svd.py`` (commit e809df9), for images of :math:`c` channels of :math:`h \times h`
+pixels, takes :math:`4d` rows at its defaults, each a score or, as an option, half the difference at opposite
+displacements ("symmetrized"), not divided by a length. Its displacements are drawn anew for each row, a random
+orthogonal :math:`h \times h` matrix in each channel, so their length is :math:`\sqrt{ch}` noise scales, and different
+rows are not orthogonal. That is not what is computed here.
 """
 
 import torch
@@ -64,8 +69,8 @@ def probe(
     Notes
     -----
     Regime: :math:`\sqrt t` small against the distance over which :math:`J` changes, and, one-sided,
-    :math:`\sqrt t\,\|s\|` small against the values looked for, which it never is at a noisy state, where it is about
-    :math:`\sqrt{d - m}`.
+    :math:`\sqrt{dt}\,\|s\|` small against the values looked for, which it never is at a noisy state, where it is about
+    :math:`\sqrt{d (d - m)}`.
 
     Examples
     --------

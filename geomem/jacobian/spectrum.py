@@ -15,7 +15,8 @@ log-concave they may be negative. Four ways to them:
     :math:`tJ` are, in order, within :math:`\|R\|` of the absolute values (Mirsky). The residual is
     :math:`\|R\|_F` and the rounding.
 ``"randomized"``
-    From products alone, for laws that give them exactly; certified below.
+    From products alone, for laws that give them exactly; certified below. For the empirical law the error of the
+    weights, which ``"gram"`` counts, is added.
 ``"gram"``
     The empirical law, from the Gram matrix of the points that carry the weight
     (:meth:`geomem.distributions.empirical.Empirical.jacobian_eigenvalues`).
@@ -131,7 +132,8 @@ def spectrum(
         ``"svd"`` returns singular values of :math:`tJ` instead of eigenvalues.
     tolerance : float, optional
         Largest residual of ``"randomized"`` to accept, > 0; :data:`TOLERANCES` if not given. Also what ``"gram"``
-        may leave out. The other methods report their residual and accept any.
+        may leave out. Neither counts the error of the weights of an empirical law, which is then added and relative
+        to the largest eigenvalue of :math:`K`. The other methods report their residual and accept any.
     generator : torch.Generator, optional
         Source of the random vectors, on the device of ``x``; one of seed 0 if not given, so that a call can be
         repeated. What is drawn for a state does not depend on the other states.
@@ -232,6 +234,8 @@ def _randomized(
         return denoiser_products(score, x, t, v[None])[0].double()
 
     captured, residual = captured_eigenvalues(multiply, d, generator, tolerance=tolerance, unit=unit)
+    if isinstance(score, Empirical):
+        residual += 4 * WEIGHT_ERROR * captured[-1].item()
     return torch.cat([1 - captured, captured.new_ones(d - len(captured))]).sort().values, residual
 
 
@@ -248,7 +252,11 @@ def _singular(matrix: Float[Tensor, "d d"], unit: float) -> tuple[Float[Tensor, 
 
 
 def _rounding(matrix: Float[Tensor, "d d"], unit: float) -> float:
-    """Return a bound for one rounding of each entry and for a backward stable eigensolver, d roundings of the norm."""
+    r"""Return a bound for one rounding of each entry and for a backward stable eigensolver.
+
+    In Frobenius norm: :math:`\epsilon\|M\|_F` for the entries; :math:`\sqrt d\,\epsilon\|M\|_F`, which is between
+    :math:`\sqrt d` and :math:`d` roundings of the norm, for the solver.
+    """
     return matrix.norm().item() * (unit + len(matrix) ** 0.5 * torch.finfo(matrix.dtype).eps)
 
 

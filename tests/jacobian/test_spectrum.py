@@ -100,6 +100,16 @@ def test_gram_agrees_with_dense_for_the_empirical_law(dtype):
     torch.testing.assert_close(found.values, exact, rtol=0, atol=1e-9)
 
 
+def test_randomized_counts_the_error_of_the_weights_of_an_empirical_law():
+    """As the Gram matrix does: the products are right for weights that are right to 1e-9 in the logit."""
+    law, x = Empirical(states(10, 210)), states(1, 210) * 0
+    found, gram = (spectrum(law, x, 30.0, method=method) for method in ("randomized", "gram"))
+    largest = 1 - found.values[0, 0].item()
+    assert largest > 0.5
+    assert found.residual.item() == pytest.approx(4e-9 * largest, rel=1e-3, abs=0)
+    assert ((found.values - gram.values).abs().amax(1) <= found.residual).all()
+
+
 def test_gram_keeps_a_small_weight_far_away():
     """Two points, 1e5 noise scales apart: a weight of e^-29 makes an eigenvalue of K of some thousandths."""
     apart, t = 1e5, 1.0
