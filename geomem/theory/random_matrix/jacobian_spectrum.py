@@ -7,6 +7,7 @@ The score of :math:`x_t \sim \mathcal N(0, FF^{\mathsf T} + t I)` is linear, wit
 
 of :math:`-tJ`: 1 along the directions normal to the manifold, small along those in which the data are spread by much
 more than the noise. The order is reversed, and a gap of :math:`\gamma` between two bulks is one of :math:`s`.
+(Elsewhere :math:`s` is the score; in this module it is an eigenvalue.)
 """
 
 import numpy as np

@@ -30,7 +30,8 @@ Schwarz :math:`|\mathrm{Re}\,\psi - cx - \int\tau\,dH| \le \sqrt{c\int\tau^2dH}`
 :math:`\eta = 0` this is the limit from above: :math:`g` at an eigenvalue, and the density
 :math:`\rho = \mathrm{Im}\,g/\pi`.
 
-Derived here; proved by Silverstein and Choi (1995).
+Derived here. Proofs that the equation holds, and of the limit at the real axis: Silverstein (1995), Silverstein and
+Choi (1995).
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ the aspect :math:`D_k/m_k`:
 - **Separate laws**: both blocks see all directions, :math:`D_1 = D_2 = d`. The union of two spectra is not the spectrum
   of the sum :math:`F_1F_1^{\mathsf T} + F_2F_2^{\mathsf T}`, however far apart the variances are.
 - **Directions left**: the small block sees only the directions that the large one leaves, :math:`D_2 = d - m_1`. For
-  :math:`\sigma_2 \ll \sigma_1` an eigenvector with :math:`\gamma \sim \sigma_2^2` is orthogonal to the columns of
-  :math:`F_1`, and :math:`F_2` projected on the :math:`d - m_1` directions orthogonal to them is again a matrix of
+  :math:`\sigma_2 \ll \sigma_1` an eigenvector with :math:`\gamma \sim \sigma_2^2` is nearly orthogonal to the columns
+  of :math:`F_1`, and :math:`F_2` projected on the :math:`d - m_1` directions orthogonal to them is again a matrix of
   independent entries.
 
 The second follows from :mod:`~geomem.theory.random_matrix.silverstein` too. With :math:`\tau_1 \to \infty` at fixed
