@@ -26,13 +26,13 @@ it by :math:`Q_\perp`, and write
 
 .. math::
 
-   [Q\ Q_\perp]^{\mathsf T} K\, [Q\ Q_\perp] = \begin{pmatrix} A & B^{\mathsf T} \\ B & C \end{pmatrix}, \qquad
-   b = \|B\| = \|KQ - QA\|, \qquad c = \operatorname{tr} C .
+   [Q\ Q_\perp]^{\mathsf T} K\, [Q\ Q_\perp] = \begin{pmatrix} A & B^{\mathsf T} \\ B & E \end{pmatrix}, \qquad
+   b = \|B\| = \|KQ - QA\|, \qquad c = \operatorname{tr} E .
 
 The eigenvalues of :math:`K` are estimated by those of :math:`A` and :math:`d - k` zeros: the spectrum of the matrix
-without :math:`B` and :math:`C`. What is left out is symmetric and has the norm of
-:math:`\bigl(\begin{smallmatrix} 0 & b \\ b & \|C\| \end{smallmatrix}\bigr)` at most. As :math:`K`, and with it
-:math:`C`, is positive semi-definite, :math:`\|C\| \le c`, and by Weyl's inequality no eigenvalue, in order, is wrong
+without :math:`B` and :math:`E`. What is left out is symmetric and has the norm of
+:math:`\bigl(\begin{smallmatrix} 0 & b \\ b & \|E\| \end{smallmatrix}\bigr)` at most. As :math:`K`, and with it
+:math:`E`, is positive semi-definite, :math:`\|E\| \le c`, and by Weyl's inequality no eigenvalue, in order, is wrong
 by more than
 
 .. math:: r = \frac c2 + \sqrt{\frac{c^2}{4} + b^2} \le b + c .
@@ -43,7 +43,7 @@ is asked for besides because it also tests that the products are those of one.
 
 Of the two, :math:`b` is measured (in Frobenius norm, which is larger), while :math:`c` would take all of :math:`K`; it
 is bounded by :math:`p` Gaussian probes :math:`g`, drawn after :math:`Q` and projected off it, whose
-:math:`q = \frac1p \sum g^{\mathsf T} K g` has mean :math:`c`. With :math:`\lambda_j` the eigenvalues of :math:`C`,
+:math:`q = \frac1p \sum g^{\mathsf T} K g` has mean :math:`c`. With :math:`\lambda_j` the eigenvalues of :math:`E`,
 
 .. math::
 
