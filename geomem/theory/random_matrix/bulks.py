@@ -126,6 +126,11 @@ def atom_at_zero(spectrum: PopulationSpectrum, *, aspect: float) -> float:
     spectrum, aspect
         As for :func:`~geomem.theory.random_matrix.silverstein.resolvent`.
 
+    Returns
+    -------
+    float
+        In [0, 1); zero also where rounding alone would leave something.
+
     Raises
     ------
     InputError

@@ -88,6 +88,11 @@ def final_gap(t: ArrayLike, *, smallest: ArrayLike) -> Numbers:
     InputError
         NaN, infinity, a number that is not positive, or shapes that do not fit.
 
+    Notes
+    -----
+    Source: derived above. Exact for the smallest nonzero eigenvalue of a sample; with the lowest edge, the limit of
+    large :math:`d` at fixed :math:`d/m`, which the smallest eigenvalue approaches as :math:`d^{-2/3}`.
+
     Examples
     --------
     >>> final_gap([1.0, 0.25], smallest=0.25)
@@ -116,6 +121,11 @@ def intermediate_gap(t: ArrayLike, *, below: ArrayLike, above: ArrayLike) -> Num
     ------
     InputError
         NaN, infinity, edges that are not positive or not in order, or shapes that do not fit.
+
+    Notes
+    -----
+    Source: derived above. Exact for two neighboring eigenvalues of a sample; with the edges of two bulks, the limit of
+    large :math:`d` at fixed :math:`d/m`.
 
     Examples
     --------
@@ -176,6 +186,12 @@ def opening_time(*, below: ArrayLike, above: ArrayLike, resolution: ArrayLike) -
     InputError
         As for :func:`intermediate_gap`, or a resolution out of range.
 
+    Notes
+    -----
+    Source: derived above; exact for the edges given. As noise falls the gap opens here, and closes at
+    :func:`closing_time`. The roots are taken from half their sum plus and minus the root of their product, each without
+    cancellation.
+
     Examples
     --------
     >>> opening_time(below=1.0, above=4.0, resolution=[0.3, 0.4]).round(12)
@@ -196,7 +212,8 @@ def opening_time(*, below: ArrayLike, above: ArrayLike, resolution: ArrayLike) -
 def closing_time(*, below: ArrayLike, above: ArrayLike, resolution: ArrayLike) -> Numbers:
     r"""Return the smallest noise at which an intermediate gap is :math:`\Delta`; NaN if it is nowhere that wide.
 
-    :math:`ab` divided by the opening time. Parameters and errors as for :func:`opening_time`.
+    :math:`ab` divided by the opening time. Parameters and errors as for :func:`opening_time`. Derived above; exact for
+    the edges given.
 
     Examples
     --------
@@ -226,6 +243,11 @@ def final_opening_time(*, smallest: ArrayLike, resolution: ArrayLike) -> Numbers
     ------
     InputError
         NaN, infinity, a number that is not positive, a resolution out of range, or shapes that do not fit.
+
+    Notes
+    -----
+    Source: derived above, the root of :math:`\gamma_-/(t+\gamma_-) = \Delta`; exact for the edge given. The final gap
+    does not close again.
 
     Examples
     --------
@@ -268,6 +290,11 @@ def open_gaps(t: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float, reso
         As for :func:`~geomem.theory.random_matrix.bulks.edges`.
     resolution : float
         :math:`0 < \Delta < 1`.
+
+    Returns
+    -------
+    OpenGaps
+        ``intermediate`` (..., bulks - 1), ``final`` (...), and ``phase`` (...), with ... the shape of ``t``.
 
     Raises
     ------

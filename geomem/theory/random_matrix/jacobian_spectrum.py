@@ -80,6 +80,11 @@ def edges(spectrum: PopulationSpectrum, *, aspect: float, t: float) -> Float[np.
     InputError, ConvergenceError
         As for :func:`~geomem.theory.random_matrix.bulks.edges`, or ``t`` not positive.
 
+    Notes
+    -----
+    Source: :func:`~geomem.theory.random_matrix.bulks.edges` (Silverstein and Choi 1995, derived there), carried over by
+    :func:`from_population`. The limit of large :math:`d` at fixed :math:`d/m`.
+
     Examples
     --------
     >>> edges(PopulationSpectrum.blocks((1.0,), (1,)), aspect=2.25, t=1.0)

@@ -90,10 +90,20 @@ class PopulationSpectrum:
         dims : sequence of int, shape (K,)
             :math:`m_k`, the number of columns of each block.
 
+        Returns
+        -------
+        PopulationSpectrum
+            One atom for each distinct variance.
+
         Raises
         ------
         InputError
             As for the class, or sizes that are no whole numbers above zero.
+
+        Notes
+        -----
+        Source: the definition. Exact: with these columns :math:`H` is the empirical law of the variances at any size;
+        it is their spectrum that is taken in the limit of large :math:`d` at fixed :math:`d/m`.
 
         Examples
         --------
@@ -118,10 +128,21 @@ class PopulationSpectrum:
         n_nodes : int
             Number of nodes, 2 at least; twice as many verify it.
 
+        Returns
+        -------
+        PopulationSpectrum
+            Its atoms are the nodes; ``finer`` has twice as many.
+
         Raises
         ------
         InputError
             No interval, fewer than two nodes, or a density that is not positive and finite.
+
+        Notes
+        -----
+        Source: Gauss-Legendre quadrature. Regime: as many blocks as columns, the limit of large :math:`m` in which the
+        variances fill an interval; ``n_nodes`` large enough that :math:`c` and the width of the law leave no false
+        bulks, which is verified wherever the law is used.
 
         Examples
         --------
@@ -140,7 +161,7 @@ class PopulationSpectrum:
 
     @classmethod
     def uniform(cls, low: float, high: float, *, n_nodes: int = 512) -> "PopulationSpectrum":
-        r"""Return the uniform law on :math:`[low, high]`. Arguments and errors as for :meth:`continuous`.
+        r"""Return the uniform law on :math:`[low, high]`. Arguments, errors, and regime as for :meth:`continuous`.
 
         Examples
         --------
@@ -153,8 +174,8 @@ class PopulationSpectrum:
     def log_uniform(cls, low: float, high: float, *, n_nodes: int = 512) -> "PopulationSpectrum":
         r"""Return the law with :math:`\ln\tau` uniform on :math:`[\ln low, \ln high]`, :math:`low > 0`.
 
-        The nodes are those of Gauss and Legendre in :math:`\ln\tau`. Other arguments and errors as for
-        :meth:`continuous`.
+        The nodes are those of Gauss and Legendre in :math:`\ln\tau`, so the law may span decades. Other arguments,
+        errors, and regime as for :meth:`continuous`.
 
         Examples
         --------

@@ -11,7 +11,8 @@ concentrates at :math:`\tau_k\,\mathrm{tr}\,G/m = c\,\tau_k\,g`. So :math:`g = \
 
 **One root.** :math:`\mathrm{Im}\,\psi(u) = \mathrm{Im}\,u\,[c - \varphi]` and
 :math:`\psi(u)-\psi(u') = (u-u')\big[c - \int\frac{\tau^2dH}{(u-\tau)(u'-\tau)}\big]`, where
-:math:`\varphi(u) = \int\tau^2dH/|u-\tau|^2`. A root in the upper half plane for :math:`\mathrm{Im}\,z > 0` has
+:math:`\varphi(u) = \int\tau^2dH/|u-\tau|^2` (the chapter on spectral gaps calls it :math:`\eta` at real :math:`u`; here
+:math:`\eta` is a height over the real axis). A root in the upper half plane for :math:`\mathrm{Im}\,z > 0` has
 :math:`\varphi < c`, so by Cauchy and Schwarz there are no two: :math:`\psi` maps
 :math:`\{\mathrm{Im}\,u > 0,\ \varphi < c\}` one to one to the upper half plane.
 
@@ -155,7 +156,11 @@ def density(gamma: ArrayLike, spectrum: PopulationSpectrum, *, aspect: float) ->
     c, gamma = check(spectrum, aspect), as_real(gamma, "gamma")
     rho = np.zeros(gamma.shape)
     positive = gamma > 0
-    u = solve(_as_points(gamma[positive]), spectrum, c)
+    if np.any(gamma > LARGEST_SCALE):
+        raise InputError(
+            f"got gamma up to {gamma.max():.3g}, expected at most {LARGEST_SCALE:g}; choose another unit of length"
+        )
+    u = solve(gamma[positive].astype(np.complex128), spectrum, c)
     rho[positive] = np.imag(-1 / (c * u)) / np.pi
     return rho[()]
 
