@@ -6,7 +6,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.timing import bisect, side_by_side
+from benchmarks.timing import REPEATS, bisect, side_by_side
 from geomem.distributions.empirical import Empirical
 
 __all__ = ["run", "table"]
@@ -74,6 +74,8 @@ def run() -> list[dict[str, object]]:
                     "batch": batch,
                     "n_points": n_points,
                     "d": d,
+                    "dtype": "float64",
+                    "repeats": REPEATS,
                     "t": t,
                     "effective_sample_size": sample_size(t),
                     "seconds": seconds,

@@ -4,7 +4,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.timing import bisect, side_by_side
+from benchmarks.timing import REPEATS, bisect, side_by_side
 from geomem.distributions.empirical import Empirical
 
 __all__ = ["run", "table"]
@@ -64,6 +64,8 @@ def run() -> list[dict[str, object]]:
                 "where": where,
                 "n_points": N_POINTS,
                 "d": D,
+                "dtype": "float64",
+                "repeats": REPEATS,
                 "t": t,
                 "points_that_count": points_that_count(t),
                 "effective_sample_size": sample_size(t),

@@ -11,7 +11,7 @@ from rich.progress import track
 
 from geomem.report.files import atomic_write
 
-__all__ = ["bisect", "machine", "record", "side_by_side"]
+__all__ = ["REPEATS", "bisect", "machine", "record", "side_by_side"]
 
 REPEATS = 5
 FOLDER = Path("_build/bench")
@@ -42,7 +42,10 @@ def bisect(measure: Callable[[float], float], target: float, low: float, high: f
 
 
 def machine() -> dict[str, object]:
-    """Return what timings depend on, and nothing that names the machine."""
+    """Return what all timings of a run depend on, and nothing that names the machine.
+
+    Precision and number of repeats differ between benchmarks: every row has its own ``dtype`` and ``repeats``.
+    """
     info = Path("/proc/cpuinfo")
     models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
     return {
@@ -53,8 +56,6 @@ def machine() -> dict[str, object]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": platform.system(),
-        "dtype": "float64",  # and this many repeats, unless a row says otherwise
-        "repeats": REPEATS,
     }
 
 
