@@ -13,21 +13,20 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from geomem._typing import Float
-from geomem.distributions.base import Score, Variance
+from geomem.distributions.base import Score, Variance, as_variance
 from geomem.errors import InputError
+from geomem.jacobian._score import RANDOM, evaluate, of_rows
 
-__all__ = ["Route", "apply_by_rows", "find_route", "forward_products", "of_rows", "reverse_rows"]
+__all__ = ["Route", "apply_by_rows", "find_route", "forward_products", "reverse_rows"]
 
 Route: TypeAlias = Literal["vectorized", "forward", "reverse"]
 
 RowProducts = Callable[[Float[Tensor, "n d"], Variance, Float[Tensor, "n d"]], Float[Tensor, "n d"]]
 
-
-def of_rows(t: Variance, rows: slice, n: int | None = None) -> float | int | Tensor:
-    """Return the variance of some rows, a number as it is; the entry of one row repeated n times if asked for."""
-    if not isinstance(t, Tensor) or t.ndim == 0:
-        return t
-    return t[rows] if n is None else t[rows].expand(n)
+OPAQUE = (
+    "got a score that torch cannot differentiate, expected torch operations from x to the result; "
+    "take out NumPy, .detach(), .data, torch.no_grad, and torch.inference_mode"
+)
 
 
 def apply_by_rows(
@@ -75,7 +74,8 @@ def reverse_rows(
     """Return u J at one state: reverse mode, the score evaluated once for each row of u."""
     with torch.enable_grad():
         states = x.detach().repeat(len(u), 1).requires_grad_()
-        (rows,) = torch.autograd.grad(score.score(states, of_rows(t, slice(1), len(u))), states, u)
+        moved = score.score(states, of_rows(t, slice(1), len(u)))
+        (rows,) = torch.autograd.grad(moved, states, u.to(moved.dtype))
     return rows
 
 
@@ -85,33 +85,31 @@ def find_route(score: Score, x: Float[Tensor, "batch d"], t: Variance) -> Route:
     Raises
     ------
     InputError
-        The score draws random numbers.
+        The score draws random numbers, or torch cannot differentiate it.
     """
     _load_forward_mode()
     state, time = x[:1], of_rows(t, slice(1))
-    with torch.no_grad():
-        for route, multiply in ATTEMPTS.items():
-            try:
+    refusal: RuntimeError | None = None
+    for route, multiply in ATTEMPTS.items():
+        try:
+            with torch.no_grad():
                 multiply(score, state, time, torch.ones_like(state))
-            except RuntimeError as error:  # torch cannot; an error of the score itself is met again below
-                if "random operation" in str(error):
-                    raise InputError(
-                        "got a score that draws random numbers, expected a function of x and t; "
-                        "put the network in evaluation mode (.eval()) or take its dropout out"
-                    ) from error
-            else:
-                return route
-    reverse_rows(score, state, time, torch.ones_like(state))
-    return "reverse"
+        except RuntimeError as error:  # the score itself works, see check_score: torch cannot follow it in this way
+            if "random operation" in str(error):
+                raise InputError(RANDOM) from error
+            refusal = error
+        else:
+            return route
+    raise InputError(f"{OPAQUE}: {refusal}") from refusal
 
 
 def _along_all(
-    score: Score, x: Float[Tensor, "1 d"], t: Variance, v: Float[Tensor, "n d"]
+    score: Score, x: Float[Tensor, "1 d"], t: Variance, v: Float[Tensor, "n d"], *, strict: bool = False
 ) -> Float[Tensor, "n d"]:
-    """Return J v at one state, the score evaluated once."""
+    """Return J v at one state, the score evaluated once; ``strict`` fails where torch sees no dependence on x."""
 
     def along(u: Tensor) -> Tensor:
-        return torch.func.jvp(lambda y: score.score(y[None], t)[0], (x[0],), (u,))[1]
+        return torch.func.jvp(lambda y: score.score(y[None], t)[0], (x[0],), (u,), strict=strict)[1]
 
     return torch.func.vmap(along)(v)
 
@@ -123,10 +121,22 @@ def _along_rows(
     with forward_ad.dual_level():
         moved = score.score(forward_ad.make_dual(x.contiguous(), v.contiguous()), t)
         tangent = forward_ad.unpack_dual(moved).tangent
-    return torch.zeros_like(v) if tangent is None else tangent
+    return _zero_if_constant(score, x, t) if tangent is None else tangent
 
 
-ATTEMPTS: dict[Route, Callable[..., Tensor]] = {"vectorized": _along_all, "forward": _along_rows}
+def _zero_if_constant(score: Score, x: Float[Tensor, "n d"], t: Variance) -> Float[Tensor, "n d"]:
+    """Return J v of a score in which torch sees no x: zero, or an error if it differs at other states."""
+    step = as_variance(t, x).sqrt()[:, None] * torch.linspace(1, 2, x.shape[1], dtype=x.dtype, device=x.device)
+    if not torch.equal(evaluate(score, x, t), evaluate(score, (2 * x + step).to(x.dtype), t, rows="displaced state")):
+        raise InputError(OPAQUE)
+    return torch.zeros_like(x)
+
+
+ATTEMPTS: dict[Route, Callable[..., Tensor]] = {
+    "vectorized": functools.partial(_along_all, strict=True),
+    "forward": _along_rows,
+    "reverse": reverse_rows,
+}
 
 
 @functools.cache

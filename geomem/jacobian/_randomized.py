@@ -54,6 +54,11 @@ def captured_eigenvalues(
     unit : float
         Relative rounding of the vectors given to ``multiply`` and of its results.
 
+    Returns
+    -------
+    Tensor, shape (k,), float64; float
+        Eigenvalues, and the bound. The other d - k are zero, within the same bound.
+
     Raises
     ------
     ConvergenceError

@@ -24,9 +24,10 @@ import torch
 from torch import Tensor
 
 from geomem._typing import Float
-from geomem.distributions.base import Score, Variance, as_variance, check_states
+from geomem.distributions.base import Score, Variance
+from geomem.errors import InputError
 from geomem.jacobian import _generators
-from geomem.jacobian.products import CHUNK
+from geomem.jacobian._score import check_arguments, check_score, evaluate, of_rows
 from geomem.jacobian.spectrum import Spectrum
 
 __all__ = ["probe"]
@@ -46,7 +47,7 @@ def probe(
     ----------
     score : Score
         Any score.
-    x : Tensor, shape (batch, d), floating point
+    x : Tensor, shape (batch, d), float32 or float64
         States.
     t : float or Tensor, shape () or (batch,)
         Noise variance, > 0; :math:`\sqrt t` is the length of the displacements.
@@ -64,13 +65,14 @@ def probe(
     Raises
     ------
     InputError
-        See :mod:`geomem.distributions.base`.
+        No generator; else as for :func:`~geomem.jacobian.products.products`, but that the score need not be
+        differentiable. NaN or infinity also at the displaced states.
 
     Notes
     -----
-    Regime: :math:`\sqrt t` small against the distance over which :math:`J` changes, and, one-sided,
-    :math:`\sqrt{dt}\,\|s\|` small against the values looked for, which it never is at a noisy state, where it is about
-    :math:`\sqrt{d (d - m)}`.
+    What it measures is derived here, see the module. Regime: :math:`\sqrt t` small against the distance over which
+    :math:`J` changes, and, one-sided, :math:`\sqrt{dt}\,\|s\|` small against the values looked for, which it never is
+    at a noisy state, where it is about :math:`\sqrt{d (d - m)}`.
 
     Examples
     --------
@@ -79,23 +81,31 @@ def probe(
     >>> probe(law, x, 1.0, torch.Generator().manual_seed(0), symmetrized=True).values
     tensor([[0.5000, 1.0000, 1.0000]], dtype=torch.float64)
     """
-    check_states(x)
-    d, variance = x.shape[1], as_variance(t, x)
+    variance, d = check_arguments(score, x, t), x.shape[1]
+    if not isinstance(generator, torch.Generator):
+        raise InputError(f"got a generator of type {type(generator).__name__}, expected a torch.Generator")
+    if len(x):
+        check_score(score, x, t)
     values = torch.empty(x.shape, dtype=torch.float64, device=x.device)
     for i, own in enumerate(_generators.for_each(x, generator)):
-        time = t[i : i + 1] if isinstance(t, Tensor) and t.ndim else t
+        state, time, rows = x[i : i + 1], of_rows(t, slice(i, i + 1), d), f"state {i}, displacement"
         length = variance[i].sqrt()
         steps = (length * rotation(d, own)).to(x.dtype)
-        rows = _scores(score, x[i : i + 1] + steps, time)
+        scores = evaluate(score, state + steps, time, rows=rows)
         if symmetrized:
-            rows = (rows - _scores(score, x[i : i + 1] - steps, time)) / 2
-        values[i] = torch.linalg.svdvals(length * rows).flip(0)
+            scores = (scores - evaluate(score, state - steps, time, rows=rows)) / 2
+        values[i] = torch.linalg.svdvals(length * scores).flip(0)
     name = "symmetrized probe" if symmetrized else "probe"
     return Spectrum(values, (name,) * len(x), torch.full_like(variance, torch.nan))
 
 
 def rotation(d: int, generator: torch.Generator) -> Float[Tensor, "d d"]:
-    """Return an orthogonal matrix from the Haar measure, float64 (QR of a Gaussian matrix, signs fixed: Mezzadri 2007).
+    """Return an orthogonal matrix from the Haar measure (QR of a Gaussian matrix, signs fixed: Mezzadri 2007).
+
+    Returns
+    -------
+    Tensor, shape (d, d), float64
+        On the device of ``generator``.
 
     Examples
     --------
@@ -106,13 +116,3 @@ def rotation(d: int, generator: torch.Generator) -> Float[Tensor, "d d"]:
     gaussian = torch.randn(d, d, generator=generator, dtype=torch.float64, device=generator.device)
     q, r = torch.linalg.qr(gaussian)
     return q * r.diagonal().sign()
-
-
-def _scores(score: Score, x: Float[Tensor, "n d"], t: Variance) -> Float[Tensor, "n d"]:
-    """Return the scores in float64, a chunk of states at a time."""
-    with torch.no_grad():
-        parts = []
-        for some in x.split(CHUNK):
-            time = t.expand(len(some)) if isinstance(t, Tensor) and t.ndim else t
-            parts.append(score.score(some, time).double())
-        return torch.cat(parts)

@@ -25,31 +25,17 @@ loses digits in :math:`(D - x)/t` loses them in :math:`J` too. Everything here i
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from geomem._typing import Float
-from geomem.distributions.base import Score, Variance, as_variance, check_states
+from geomem.distributions.base import Score, Variance
 from geomem.errors import InputError
-from geomem.jacobian._autodiff import apply_by_rows, find_route, forward_products, of_rows, reverse_rows
+from geomem.jacobian._jacobian import Block, Jacobian
+from geomem.jacobian._score import CHUNK
 
-__all__ = ["Block", "PosteriorCovariance", "denoiser_products", "dense", "jacobian_blocks", "products"]
-
-CHUNK = 256
-"""Directions in one pass: more would cost memory and not be faster."""
-
-
-@runtime_checkable
-class PosteriorCovariance(Score, Protocol):
-    """A score that can apply the covariance of the clean point given the noisy one to a vector."""
-
-    def posterior_covariance_matvec(
-        self, x: Float[Tensor, "batch d"], t: Variance, v: Float[Tensor, "batch d"]
-    ) -> Float[Tensor, "batch d"]:
-        r"""Return :math:`\mathrm{Cov}[x_0 | x_t = x]\,v`, one vector for each state."""
-        ...
+__all__ = ["denoiser_products", "dense", "jacobian_blocks", "products"]
 
 
 def products(
@@ -83,8 +69,17 @@ def products(
     Raises
     ------
     InputError
-        States, variance, or directions of a wrong shape, type, or with NaN; ``chunk_size`` < 1; a score that draws
-        random numbers (a network with dropout that is not in evaluation mode).
+        States, variance, or directions of a wrong shape, type, or with NaN; ``chunk_size`` < 1; a score that has no
+        method ``score``, fails at the states (a network of another dtype), returns another shape than theirs, NaN, or
+        infinity, has a derivative that is NaN or infinity, draws random numbers (dropout that is not in evaluation
+        mode), or that torch cannot differentiate.
+
+    Notes
+    -----
+    Derived here. Regime: any finite size; errors are those of the module's introduction. Before it is differentiated
+    a score is evaluated once at every state, and twice more at the first. One in which torch sees no dependence on
+    ``x`` has :math:`J = 0` if it is the same at a displaced state, and is refused if not; what hides only a part of
+    the dependence (one term computed in NumPy or detached) cannot be seen: :math:`J` is then that of the rest.
 
     Examples
     --------
@@ -94,10 +89,8 @@ def products(
     tensor([[[-0.2500,  0.0000],
              [ 0.0000, -1.0000]]])
     """
-    v = _check(x, t, v, chunk_size)
-    if isinstance(score, PosteriorCovariance):
-        return denoiser_products(score, x, t, v, chunk_size=chunk_size).sub_(v) / _column(t, x)
-    return _differentiate(score, x, t, v, chunk_size)
+    jacobian = Jacobian.of(score, x, t)
+    return jacobian.products(_directions(x, v), _whole(chunk_size))
 
 
 def denoiser_products(
@@ -110,8 +103,20 @@ def denoiser_products(
 ) -> Float[Tensor, "batch k d"]:
     r"""Return :math:`K v`, :math:`K = I + tJ`, for :math:`k` directions at each state; arguments as :func:`products`.
 
-    To full relative precision where the score has ``posterior_covariance_matvec``, else :math:`v + tJv`, which is
-    right to one rounding of :math:`v`.
+    Returns
+    -------
+    Tensor, shape (batch, k, d), dtype of ``x``
+        Units of ``v``.
+
+    Raises
+    ------
+    InputError
+        As for :func:`products`.
+
+    Notes
+    -----
+    Derived here. Regime: any finite size. To full relative precision where the score has
+    ``posterior_covariance_matvec``, else :math:`v + tJv`, which is right to one rounding of :math:`v`.
 
     Examples
     --------
@@ -121,10 +126,8 @@ def denoiser_products(
     tensor([[[0.7500, 0.0000],
              [0.0000, 0.0000]]])
     """
-    v = _check(x, t, v, chunk_size)
-    if isinstance(score, PosteriorCovariance):
-        return apply_by_rows(score.posterior_covariance_matvec, x, t, v, chunk_size) / _column(t, x)
-    return _differentiate(score, x, t, v, chunk_size) * _column(t, x) + v
+    jacobian = Jacobian.of(score, x, t)
+    return jacobian.denoiser_products(_directions(x, v), _whole(chunk_size))
 
 
 def dense(
@@ -135,7 +138,17 @@ def dense(
     Returns
     -------
     Tensor, shape (batch, d, d), dtype of ``x``
-        Not symmetrized.
+        Units of 1/variance. Not symmetrized.
+
+    Raises
+    ------
+    InputError
+        As for :func:`products`.
+
+    Notes
+    -----
+    Derived here. Regime: any finite size that fits in memory; accuracy as for :func:`products`, column by column (row
+    by row in reverse mode).
 
     Examples
     --------
@@ -144,30 +157,23 @@ def dense(
     tensor([[[-0.2500,  0.0000],
              [ 0.0000, -1.0000]]])
     """
-    jacobian = x.new_empty(*x.shape, x.shape[-1])
-    for block in jacobian_blocks(score, x, t, chunk_size=chunk_size):
-        into = jacobian[block.state] if block.are_rows else jacobian[block.state].T
-        into[block.first : block.first + len(block.values)] = block.values
-    return jacobian
-
-
-class Block(NamedTuple):
-    """Some rows or columns of the Jacobian at one state."""
-
-    state: int
-    """Which state of the batch."""
-    first: int
-    """Index of the first of them."""
-    values: Float[Tensor, "n d"]
-    """One row or column in each row."""
-    are_rows: bool
-    """Rows of :math:`J` (reverse mode), or columns (all other ways)."""
+    return Jacobian.of(score, x, t).dense(_whole(chunk_size))
 
 
 def jacobian_blocks(
     score: Score, x: Float[Tensor, "batch d"], t: Variance, *, chunk_size: int = CHUNK
 ) -> Iterator[Block]:
-    """Yield the Jacobian of each state piece by piece, so that it need not be held; arguments as :func:`products`.
+    """Return the Jacobian of each state piece by piece, so that it need not be held; arguments as :func:`products`.
+
+    Returns
+    -------
+    Iterator of Block
+        ``chunk_size`` rows or columns at a time, all of the first state, then all of the next.
+
+    Raises
+    ------
+    InputError
+        As for :func:`products`.
 
     Examples
     --------
@@ -176,53 +182,21 @@ def jacobian_blocks(
     >>> [(block.first, tuple(block.values.shape)) for block in blocks]
     [(0, (3, 4)), (3, (1, 4))]
     """
-    _check(x, t, x[:, None], chunk_size)
-    route = None if isinstance(score, PosteriorCovariance) or not len(x) else find_route(score, x, t)
-    for i in range(len(x)):
-        state, time = x[i : i + 1], of_rows(t, slice(i, i + 1))
-        for first in range(0, x.shape[1], chunk_size):
-            unit = x.new_zeros(min(chunk_size, x.shape[1] - first), x.shape[1])
-            unit[:, first:].fill_diagonal_(1)
-            if route is None:
-                values = products(score, state, time, unit[None], chunk_size=chunk_size)[0]
-            elif route == "reverse":
-                values = reverse_rows(score, state, time, unit)
-            else:
-                values = forward_products(score, state, time, unit[None], route, chunk_size)[0]
-            yield Block(i, first, values, are_rows=route == "reverse")
+    return Jacobian.of(score, x, t).blocks(_whole(chunk_size))
 
 
-def _check(x: Tensor, t: Variance, v: Tensor, chunk_size: int) -> Tensor:
-    """Return the directions in the dtype of the states, or raise."""
-    check_states(x)
-    as_variance(t, x)
-    if x.dtype not in (torch.float32, torch.float64):
-        raise InputError(f"got states of dtype {x.dtype}, expected float32 or float64")
+def _whole(chunk_size: int) -> int:
+    """Return the size of a chunk, or raise."""
     if chunk_size < 1:
         raise InputError(f"got chunk_size = {chunk_size}, expected at least 1")
+    return chunk_size
+
+
+def _directions(x: Float[Tensor, "batch d"], v: Tensor) -> Float[Tensor, "batch k d"]:
+    """Return the directions in the dtype of the states, or raise."""
     if not isinstance(v, Tensor) or v.ndim != 3 or v.shape[0] != x.shape[0] or v.shape[2] != x.shape[1]:
         got = f"of shape {tuple(v.shape)}" if isinstance(v, Tensor) else f"of type {type(v).__name__}"
         raise InputError(f"got directions {got}, expected ({x.shape[0]}, k, {x.shape[1]}): k for each state")
     if not v.is_floating_point() or not torch.isfinite(v).all():
         raise InputError(f"got directions of dtype {v.dtype} or with NaN, expected finite floating-point numbers")
     return v.to(x.dtype)
-
-
-def _column(t: Variance, x: Float[Tensor, "batch d"]) -> Float[Tensor, "batch 1 1"]:
-    """Return the variances in the dtype of the states, to divide (batch, k, d) by."""
-    return as_variance(t, x).to(x.dtype)[:, None, None]
-
-
-def _differentiate(
-    score: Score, x: Float[Tensor, "batch d"], t: Variance, v: Float[Tensor, "batch k d"], chunk_size: int
-) -> Float[Tensor, "batch k d"]:
-    """Return J v by automatic differentiation."""
-    if not v.numel():
-        return torch.empty_like(v)
-    route = find_route(score, x, t)
-    if route != "reverse":
-        return forward_products(score, x, t, v, route, chunk_size)
-    product = torch.empty_like(v)
-    for block in jacobian_blocks(score, x, t, chunk_size=chunk_size):
-        product[block.state, :, block.first : block.first + len(block.values)] = v[block.state] @ block.values.T
-    return product

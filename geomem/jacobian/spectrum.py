@@ -71,12 +71,12 @@ import torch
 from torch import Tensor
 
 from geomem._typing import Float
-from geomem.distributions.base import Score, Variance, as_variance, check_states
+from geomem.distributions.base import Score, Variance, as_variance
 from geomem.distributions.empirical import Empirical
 from geomem.errors import ConvergenceError, InputError
 from geomem.jacobian import _generators
+from geomem.jacobian._jacobian import Jacobian, PosteriorCovariance
 from geomem.jacobian._randomized import captured_eigenvalues
-from geomem.jacobian.products import PosteriorCovariance, denoiser_products, dense
 
 __all__ = ["TOLERANCES", "Method", "Spectrum", "spectrum"]
 
@@ -168,25 +168,23 @@ def spectrum(
     >>> found.values[0, :3], found.method, bool(found.residual < 1e-12)
     (tensor([0.2500, 0.5000, 1.0000], dtype=torch.float64), ('randomized',), True)
     """
-    check_states(x)
-    variance = as_variance(t, x)
+    jacobian, variance = Jacobian.of(score, x, t), as_variance(t, x)
     accepted = _tolerance(x, tolerance)
     chosen = _choose(score, x, method)
     if isinstance(score, Empirical) and chosen == "gram":
         return _gram(score, x, variance, accepted)
     values, methods, residuals = [], [], []
     for i, own in enumerate(_generators.for_each(x, generator)):
-        time = t[i : i + 1] if isinstance(t, Tensor) and t.ndim else t
-        used = chosen
+        here, used = jacobian[i], chosen
         if chosen == "randomized":
             try:
-                found, residual = _randomized(score, x[i : i + 1], time, accepted, own)
+                found, residual = _randomized(here, accepted, own)
             except ConvergenceError:
                 if method == "randomized":
                     raise
                 used = "symmetric"
         if used != "randomized":
-            matrix = dense(score, x[i : i + 1], time)[0].double().mul_(-variance[i])
+            matrix = here.dense()[0].double().mul_(-variance[i])
             found, residual = (_singular if used == "svd" else _symmetric)(matrix, torch.finfo(x.dtype).eps)
         values.append(found)
         methods.append(used)
@@ -197,8 +195,6 @@ def spectrum(
 
 def _tolerance(x: Tensor, tolerance: float | None) -> float:
     """Return the tolerance, that of the dtype if None."""
-    if x.dtype not in TOLERANCES:
-        raise InputError(f"got states of dtype {x.dtype}, expected float32 or float64")
     if tolerance is None:
         return TOLERANCES[x.dtype]
     if not tolerance > 0:
@@ -225,16 +221,17 @@ def _choose(score: Score, x: Float[Tensor, "batch d"], method: Method) -> Method
 
 
 def _randomized(
-    score: Score, x: Float[Tensor, "1 d"], t: Variance, tolerance: float, generator: torch.Generator
+    jacobian: Jacobian, tolerance: float, generator: torch.Generator
 ) -> tuple[Float[Tensor, " d"], float]:
     """Return the values at one state from certified eigenvalues of K, and the residual."""
-    d, unit = x.shape[1], torch.finfo(x.dtype).eps
+    dtype, d = jacobian.x.dtype, jacobian.x.shape[1]
+    unit = torch.finfo(dtype).eps
 
     def multiply(v: Tensor) -> Tensor:
-        return denoiser_products(score, x, t, v[None])[0].double()
+        return jacobian.denoiser_products(v[None].to(dtype))[0].double()
 
     captured, residual = captured_eigenvalues(multiply, d, generator, tolerance=tolerance, unit=unit)
-    if isinstance(score, Empirical):
+    if isinstance(jacobian.score, Empirical):
         residual += 4 * WEIGHT_ERROR * captured[-1].item()
     return torch.cat([1 - captured, captured.new_ones(d - len(captured))]).sort().values, residual
 

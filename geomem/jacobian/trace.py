@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 
 from geomem._typing import Float
-from geomem.distributions.base import Score, Variance, as_variance, check_states
+from geomem.distributions.base import Score, Variance, as_variance
 from geomem.distributions.empirical import Empirical
 from geomem.errors import InputError
 from geomem.jacobian import _generators
-from geomem.jacobian.products import CHUNK, denoiser_products, dense, jacobian_blocks
+from geomem.jacobian._jacobian import Jacobian
+from geomem.jacobian._score import CHUNK
 
 __all__ = ["Trace", "asymmetry", "trace"]
 
@@ -70,6 +71,13 @@ def trace(
     InputError
         ``n_probes`` < 2; else as for :func:`~geomem.jacobian.products.products`.
 
+    Notes
+    -----
+    Estimator: Hutchinson 1989; its variance, in the module's introduction, derived here for symmetric :math:`J`. For
+    any other, read :math:`K` as its symmetric part, which has the same quadratic form. Regime: any finite size.
+    Directions without data cost no variance where :math:`K` is known without cancellation
+    (``posterior_covariance_matvec``), else the rounding of :math:`v + tJv`.
+
     Examples
     --------
     >>> from geomem.distributions import LinearManifold
@@ -80,10 +88,9 @@ def trace(
     >>> trace(law, x, 1.0, n_probes=8).value  # K is diagonal here: no variance
     tensor([-2.7500], dtype=torch.float64)
     """
-    check_states(x)
-    variance = as_variance(t, x)
+    jacobian, variance = Jacobian.of(score, x, t), as_variance(t, x)
     if n_probes is None:
-        return Trace(_exact(score, x, t), torch.zeros_like(variance))
+        return Trace(_exact(jacobian), torch.zeros_like(variance))
     if n_probes < 2:
         raise InputError(f"got n_probes = {n_probes}, expected at least 2, or None for the exact trace")
     sources = _generators.for_each(x, generator)
@@ -94,18 +101,19 @@ def trace(
         z = torch.empty(len(x), n, x.shape[1], dtype=x.dtype, device=x.device)
         for signs, own in zip(z, sources, strict=True):
             signs.copy_(torch.randint(2, signs.shape, generator=own, device=x.device)).mul_(2).sub_(1)
-        quadratic[:, first : first + n] = (z * denoiser_products(score, x, t, z)).sum(2, dtype=torch.float64)
+        quadratic[:, first : first + n] = (z * jacobian.denoiser_products(z)).sum(2, dtype=torch.float64)
     mean = quadratic.mean(1)
     spread = (quadratic - mean[:, None]).square().sum(1) / (n_probes - 1)
     return Trace((mean - x.shape[1]) / variance, (spread / n_probes).sqrt() / variance)
 
 
-def _exact(score: Score, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
+def _exact(jacobian: Jacobian) -> Float[Tensor, " batch"]:
     """Return the trace without holding the Jacobian."""
+    score, x = jacobian.score, jacobian.x
     if isinstance(score, Empirical):
-        return score.jacobian_eigenvalues(x.double(), t).sum(1)
+        return score.jacobian_eigenvalues(x.double(), jacobian.t).sum(1)
     total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-    for block in jacobian_blocks(score, x, t):
+    for block in jacobian.blocks():
         total[block.state] += block.values[:, block.first :].diagonal().sum(dtype=torch.float64)
     return total
 
@@ -128,6 +136,12 @@ def asymmetry(score: Score, x: Float[Tensor, "batch d"], t: Variance) -> Float[T
     InputError
         As for :func:`~geomem.jacobian.products.products`.
 
+    Notes
+    -----
+    Derived here: :math:`\|J - J^{\mathsf T}\|_F \le 2\|J\|_F`, with equality for antisymmetric :math:`J`. Regime: any
+    finite size; for an exact score whose :math:`J` has lost digits by cancellation it measures those. Half of it times
+    :math:`\|tJ\|_F` bounds the distance of singular values from absolute eigenvalues (Mirsky).
+
     Examples
     --------
     >>> class Rotation:
@@ -138,10 +152,9 @@ def asymmetry(score: Score, x: Float[Tensor, "batch d"], t: Variance) -> Float[T
     >>> asymmetry(Rotation(), torch.ones(1, 2, dtype=torch.float64), 1.0)
     tensor([2.], dtype=torch.float64)
     """
-    ratios = torch.zeros(len(x), dtype=torch.float64, device=check_states(x).device)
-    variance = as_variance(t, x)
+    jacobian, variance = Jacobian.of(score, x, t), as_variance(t, x)
+    ratios = torch.zeros_like(variance)
     for i in range(len(x)):
-        time = t[i : i + 1] if isinstance(t, Tensor) and t.ndim else t
-        jacobian = dense(score, x[i : i + 1], time)[0].double() * variance[i]
-        ratios[i] = (jacobian - jacobian.T).norm() / jacobian.norm().clamp(min=torch.finfo(torch.float64).tiny)
+        scaled = jacobian[i].dense()[0].double() * variance[i]
+        ratios[i] = (scaled - scaled.T).norm() / scaled.norm().clamp(min=torch.finfo(torch.float64).tiny)
     return ratios

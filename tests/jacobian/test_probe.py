@@ -68,7 +68,7 @@ def test_many_states_go_through_in_chunks_each_with_its_own_rotation(generator):
     score = Plain(lambda x, t: (rows.append(len(x)), -x.square())[1])
     x = states(2, 300, seed=4)[:1].repeat(2, 1)
     found = probe(score, x, torch.tensor([0.1, 0.1]), generator)
-    assert rows == [256, 44] * 2
+    assert rows == [2, 1, 1] + [256, 44] * 2  # the checks, then each state
     assert not torch.equal(found.values[0], found.values[1])
     alone = probe(score, x[:1], 0.1, torch.Generator().manual_seed(0))
     torch.testing.assert_close(alone.values[0], found.values[0], rtol=1e-6, atol=1e-9)  # t was float32 there
@@ -89,8 +89,28 @@ def test_no_graph_is_kept_and_no_states_are_fine(generator):
     assert probe(Plain(lambda x, t: x), states(0, 3), 0.5, generator).values.shape == (0, 3)
 
 
-def test_bad_input_is_refused(unchecked, generator):
-    with pytest.raises(InputError, match="t > 0"):
-        probe(Plain(lambda x, t: x), states(1, 3), 0.0, generator)
-    with pytest.raises(InputError, match="got states of shape"):
-        probe(Plain(lambda x, t: x), torch.zeros(3), 0.5, generator)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"t": 0.0}, "t > 0"),
+        ({"x": torch.zeros(3)}, "got states of shape"),
+        ({"x": torch.zeros(1, 3, dtype=torch.float16)}, "float32 or float64"),
+        ({"generator": None}, "generator of type NoneType"),
+        ({"score": Plain(lambda x, t: (x - 1).sqrt())}, "NaN or infinity at state 0"),
+        ({"score": Plain(lambda x, t: (2.1 - x).sqrt())}, "at state 0, displacement [0-9]"),
+        ({"score": LinearManifold([1.0], ambient_dim=4)}, r"shape \(1, 3\), expected \(batch, 4\)"),
+    ],
+)
+@pytest.mark.parametrize("symmetrized", [False, True])
+def test_bad_input_is_refused(change, message, symmetrized, unchecked, generator):
+    arguments = {"score": Plain(lambda x, t: x), "x": torch.tensor([[0.5, 2.0, 2.0]]), "t": 0.5, "generator": generator}
+    with pytest.raises(InputError, match=message):
+        probe(*(arguments | change).values(), symmetrized=symmetrized)
+
+
+def test_a_probe_needs_no_derivative(generator):
+    """It is a finite difference: a score in NumPy will do."""
+    score = Plain(lambda x, t: torch.from_numpy(-x.numpy()))
+    torch.testing.assert_close(
+        probe(score, states(1, 3), 0.5, generator, symmetrized=True).values, torch.full((1, 3), 0.5).double()
+    )
