@@ -24,18 +24,16 @@ Errors are those of the score's own arithmetic in the dtype of the states, times
 loses digits in :math:`(D - x)/t` loses them in :math:`J` too. Everything here is derived here.
 """
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from geomem._typing import Float
 from geomem.distributions.base import Score, Variance
 from geomem.errors import InputError
-from geomem.jacobian._jacobian import Block, Jacobian
+from geomem.jacobian._jacobian import Jacobian
 from geomem.jacobian._score import CHUNK
 
-__all__ = ["denoiser_products", "dense", "jacobian_blocks", "products"]
+__all__ = ["denoiser_products", "dense", "products"]
 
 
 def products(
@@ -158,31 +156,6 @@ def dense(
              [ 0.0000, -1.0000]]])
     """
     return Jacobian.of(score, x, t).dense(_whole(chunk_size))
-
-
-def jacobian_blocks(
-    score: Score, x: Float[Tensor, "batch d"], t: Variance, *, chunk_size: int = CHUNK
-) -> Iterator[Block]:
-    """Return the Jacobian of each state piece by piece, so that it need not be held; arguments as :func:`products`.
-
-    Returns
-    -------
-    Iterator of Block
-        ``chunk_size`` rows or columns at a time, all of the first state, then all of the next.
-
-    Raises
-    ------
-    InputError
-        As for :func:`products`.
-
-    Examples
-    --------
-    >>> from geomem.distributions import LinearManifold
-    >>> blocks = jacobian_blocks(LinearManifold([3.0], ambient_dim=4), torch.zeros(1, 4), 1.0, chunk_size=3)
-    >>> [(block.first, tuple(block.values.shape)) for block in blocks]
-    [(0, (3, 4)), (3, (1, 4))]
-    """
-    return Jacobian.of(score, x, t).blocks(_whole(chunk_size))
 
 
 def _whole(chunk_size: int) -> int:

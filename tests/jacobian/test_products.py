@@ -9,7 +9,7 @@ from geomem.distributions import Empirical, GaussianMixture, LinearManifold
 from geomem.errors import InputError
 from geomem.jacobian import denoiser_products, dense, products
 from geomem.jacobian._autodiff import find_route
-from geomem.jacobian.products import jacobian_blocks
+from geomem.jacobian._jacobian import Jacobian
 from tests.jacobian.scores import Attention, Network, Plain, Sine, linear
 
 
@@ -135,7 +135,7 @@ def test_nothing_in_nothing_out():
 
 def test_rows_say_that_they_are_rows():
     matrix = torch.arange(16.0, dtype=torch.float64).reshape(4, 4)
-    (columns,) = jacobian_blocks(linear(matrix), states(1, 4), 0.5)
+    (columns,) = Jacobian.of(linear(matrix), states(1, 4), 0.5).blocks()
     assert not columns.are_rows
     torch.testing.assert_close(columns.values, matrix.T / 0.5)
 
