@@ -13,7 +13,7 @@ the next however many points there are, and above it one deep level may carry th
 """
 
 from geomem.theory import random_energy_model as rem
-from geomem.theory.effective_sample_size._by_state import Points, States, Times, Variances, evaluate
+from geomem.theory._by_state import Points, States, Times, Variances, evaluate
 from geomem.theory.random_energy_model import Evaluation
 
 __all__ = [

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from geomem.theory import random_energy_model as rem
 from geomem.theory._blocks import as_times, broadcast_shape
-from geomem.theory.effective_sample_size._by_state import Numbers, Points, States, Times, Variances, limit_of
+from geomem.theory._by_state import Numbers, Points, States, Times, Variances, limit_of
 
 __all__ = ["annealed_rate", "ipr_frozen", "ipr_frozen_variance", "typical_rate"]
 

@@ -37,7 +37,7 @@ from scipy.special import ndtr
 
 from geomem.theory import random_energy_model as rem
 from geomem.theory._blocks import as_log_n_points, as_times, as_variances, broadcast_shape
-from geomem.theory.effective_sample_size._by_state import (
+from geomem.theory._by_state import (
     Numbers,
     OwnPoints,
     Points,

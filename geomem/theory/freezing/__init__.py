@@ -1,18 +1,36 @@
-r"""Freezing: what the empirical score still sees of the data's directions, and which it loses first.
+r"""What freezes when the weights condense, and which directions go first.
 
-- :mod:`~geomem.theory.freezing.loss` measures what a block of directions has lost, in three ways;
-- :mod:`~geomem.theory.freezing.order` holds the rule that says which of two blocks is lost first.
+The Jacobian of the score is the covariance of the posterior, :math:`-tJ = I - C/t`. For the empirical score it is
+the covariance :math:`C_w = \sum_\mu w_\mu (y^\mu - \bar y)(y^\mu - \bar y)^{\mathsf T}` of the data points under the
+weights, and the directions in which it has gone are those that the score no longer sees:
+
+- :mod:`~geomem.theory.freezing.limit` holds the frozen values at fresh states: below condensation the mean
+  covariance is that of the posterior at :math:`t_c(x)`, times :math:`t/t_c(x)`;
+- :mod:`~geomem.theory.freezing.exact` has the mean covariance direction by direction at any number of points, at
+  fresh states and at noisy training points;
+- :mod:`~geomem.theory.freezing.information` has the information that a noisy training point holds about its own
+  point, whose derivative is the mean trace.
+
+Which directions are lost first depends on what is measured. Below condensation, at fresh states and in the limit,
+direction :math:`i` keeps the share :math:`R_i = (t + \sigma_i^2)/(t_c + \sigma_i^2)` of its population value, so the
+lower variance goes first; it has lost the trace :math:`(1 - R_i)\,\sigma_i^2/(t + \sigma_i^2)`, of which the higher
+variance has lost more wherever :math:`t\,t_c > \sigma_1^2\sigma_2^2`.
+
+Extensive quantities, principal axes of the data, NumPy. States, noise variances, and numbers of points broadcast.
 """
 
-from geomem.theory.freezing.loss import absolute_loss, live_fraction, relative_response
-from geomem.theory.freezing.order import HalfNoise, Verdict, half_noise, verdict
+from geomem.theory.freezing.limit import (
+    frozen_covariance,
+    frozen_effective_dimension,
+    frozen_spread,
+    frozen_squared_distance,
+    loss_crossing,
+)
 
 __all__ = [
-    "HalfNoise",
-    "Verdict",
-    "absolute_loss",
-    "half_noise",
-    "live_fraction",
-    "relative_response",
-    "verdict",
+    "frozen_covariance",
+    "frozen_effective_dimension",
+    "frozen_spread",
+    "frozen_squared_distance",
+    "loss_crossing",
 ]
