@@ -9,7 +9,9 @@ weights, and the directions in which it has gone are those that the score no lon
 - :mod:`~geomem.theory.freezing.exact` has the mean covariance direction by direction at any number of points, at
   fresh states and at noisy training points;
 - :mod:`~geomem.theory.freezing.information` has the information that a noisy training point holds about its own
-  point, whose derivative is the mean trace.
+  point, whose derivative is the mean trace;
+- :mod:`~geomem.theory.freezing.loss` measures what a block of directions has lost, in three ways;
+- :mod:`~geomem.theory.freezing.order` holds the rule that says which of two blocks is lost first.
 
 Which directions are lost first depends on what is measured. Below condensation, at fresh states and in the limit,
 direction :math:`i` keeps the share :math:`R_i = (t + \sigma_i^2)/(t_c + \sigma_i^2)` of its population value, so the
@@ -26,11 +28,20 @@ from geomem.theory.freezing.limit import (
     frozen_squared_distance,
     loss_crossing,
 )
+from geomem.theory.freezing.loss import absolute_loss, live_fraction, relative_response
+from geomem.theory.freezing.order import HalfNoise, Verdict, half_noise, verdict
 
 __all__ = [
+    "HalfNoise",
+    "Verdict",
+    "absolute_loss",
     "frozen_covariance",
     "frozen_effective_dimension",
     "frozen_spread",
     "frozen_squared_distance",
+    "half_noise",
+    "live_fraction",
     "loss_crossing",
+    "relative_response",
+    "verdict",
 ]
