@@ -10,7 +10,7 @@ precision when almost all weight sits on that point.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -20,12 +20,16 @@ from geomem._typing import Float, Int
 from geomem.distributions._posterior_weights import CUTOFF, Form, Points
 
 __all__ = [
+    "MASS",
+    "Term",
     "covariance_eigenvalues",
+    "covariance_factors",
     "covariance_product",
     "dense_weights",
     "log_density",
     "mean_displacement",
     "participation",
+    "softmax_sums",
     "top_weights",
 ]
 
@@ -35,7 +39,7 @@ class Term(NamedTuple):
 
     summand: Callable[[Tensor, Tensor], Tensor]
     """Maps weights (batch, n) and centered points (n, d) to the block's share (batch, 1) or (batch, d)."""
-    at_reference: float = 0.0
+    at_reference: float | Tensor = 0.0
     power: int = 1
 
 
@@ -141,18 +145,30 @@ def covariance_eigenvalues(form: Form, discard: float) -> Float[Tensor, "batch d
 def _spectrum(points: Points, indices: Int[Tensor, " k"], weights: Float[Tensor, " k"]) -> Float[Tensor, " d"]:
     """Return the eigenvalues of the weighted covariance of some points through its smaller factor product."""
     k, d = len(indices), points.data.shape[1]
-    size = max(1, points.block_elements // d)
-    chunks = list(zip(indices.split(size), (weights / weights.sum()).split(size), strict=True))
+    factors = covariance_factors(points, indices, weights / weights.sum())
+    if k > d:
+        product = sum(a.T @ a for a in factors)
+    else:
+        a = torch.cat(list(factors))
+        product = a @ a.T
+    nonzero = torch.linalg.eigvalsh(product).clamp(min=0)
+    return torch.cat([nonzero.new_zeros(max(0, d - k)), nonzero])
+
+
+def covariance_factors(
+    points: Points, indices: Int[Tensor, " k"], weights: Float[Tensor, " k"]
+) -> Iterator[Float[Tensor, "n d"]]:
+    r"""Yield the rows :math:`\sqrt{w_n}\,(y_n - \bar y)` of some points, the heaviest first, whose weights sum to one.
+
+    Means are taken of differences from the heaviest point: where it has nearly all the weight they are small, and no
+    digit is lost.
+    """
+    size = max(1, points.block_elements // points.data.shape[1])
+    chunks = list(zip(indices.split(size), weights.split(size), strict=True))
     heaviest = points.at(indices[:1])
     mean = sum(w @ (points.at(n) - heaviest) for n, w in chunks)
 
     def factor(n: Tensor, w: Tensor) -> Tensor:
         return w.sqrt()[:, None] * (points.at(n) - heaviest - mean)
 
-    if k > d:
-        product = sum(a.T @ a for a in (factor(n, w) for n, w in chunks))
-    else:
-        a = torch.cat([factor(n, w) for n, w in chunks])
-        product = a @ a.T
-    nonzero = torch.linalg.eigvalsh(product).clamp(min=0)
-    return torch.cat([nonzero.new_zeros(max(0, d - k)), nonzero])
+    return (factor(n, w) for n, w in chunks)

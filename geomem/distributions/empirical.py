@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from geomem._typing import Float, Int
+from geomem.distributions._posterior_covariance import covariance
 from geomem.distributions._posterior_moments import (
     covariance_eigenvalues,
     covariance_product,
@@ -172,12 +173,7 @@ class Empirical:
         return self._observe(x, t, lambda form, _: (form.reference - form.x + mean_displacement(form)) / form.t)
 
     def denoise(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d"]:
-        r"""Return the posterior mean :math:`D = \bar y = \sum_n w_n y_n`.
-
-        Parameters
-        ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
+        r"""Return the posterior mean :math:`D = \bar y = \sum_n w_n y_n`; arguments as :meth:`score`.
 
         Returns
         -------
@@ -197,17 +193,12 @@ class Empirical:
         return self._observe(x, t, lambda form, _: form.reference + mean_displacement(form))
 
     def log_density(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
-        r"""Return :math:`\ln p_{N,t}(x) = \ln \sum_n e^{-\|x - y_n\|^2/2t} - \ln N - \tfrac d2 \ln 2\pi t`, in nats.
-
-        Parameters
-        ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
+        r"""Return :math:`\ln p_{N,t}(x) = \ln \sum_n e^{-\|x - y_n\|^2/2t} - \ln N - \tfrac d2 \ln 2\pi t`.
 
         Returns
         -------
         Tensor, shape (batch,), dtype of ``x``
-            Log-density with respect to Lebesgue measure.
+            Log-density with respect to Lebesgue measure, in nats.
 
         Raises
         ------
@@ -222,12 +213,7 @@ class Empirical:
         return self._observe(x, t, lambda form, _: log_density(form))
 
     def inverse_participation_ratio(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
-        r"""Return :math:`\sum_n w_n^2 \in [1/N, 1]`.
-
-        Parameters
-        ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
+        r"""Return :math:`\sum_n w_n^2 \in [1/N, 1]`; arguments as :meth:`score`.
 
         Returns
         -------
@@ -247,12 +233,7 @@ class Empirical:
         return self._observe(x, t, lambda form, _: participation(form))
 
     def effective_sample_size(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
-        r"""Return :math:`1/\sum_n w_n^2 \in [1, N]`, the number of points that the state rests on.
-
-        Parameters
-        ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
+        r"""Return :math:`1/\sum_n w_n^2 \in [1, N]`, on how many points the state rests; arguments as :meth:`score`.
 
         Returns
         -------
@@ -302,6 +283,28 @@ class Empirical:
 
         values, indices = self._collect(x, t, lambda form, _: top_weights(form, top))
         return Weights(values.to(x.dtype), indices)
+
+    def posterior_covariance(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d d"]:
+        r"""Return :math:`C_w = \sum_n w_n (y_n - \bar y)(y_n - \bar y)^{\mathsf T}`; arguments as :meth:`score`.
+
+        Returns
+        -------
+        Tensor, shape (batch, d, d), dtype of ``x``
+            Symmetric, in units of t. Variances keep their relative precision where one point has nearly all weight.
+
+        Raises
+        ------
+        InputError
+            As for :meth:`score`.
+
+        Examples
+        --------
+        >>> law = Empirical(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]))
+        >>> law.posterior_covariance(torch.zeros(1, 2), 0.1)
+        tensor([[[1., 0.],
+                 [0., 0.]]])
+        """
+        return self._observe(x, t, lambda form, _: covariance(form))
 
     def posterior_covariance_matvec(
         self, x: Float[Tensor, "batch d"], t: Variance, v: Float[Tensor, "batch d"]
