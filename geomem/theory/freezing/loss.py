@@ -65,7 +65,7 @@ def _as_blocks(covariance: object, population: object) -> tuple[np.ndarray, np.n
     return c, p
 
 
-def _trace(matrices: np.ndarray) -> np.ndarray:
+def _trace(matrices: np.ndarray) -> Numbers:
     """Return the traces of (..., n, n), shape (...)."""
     return np.trace(matrices, axis1=-2, axis2=-1)
 
