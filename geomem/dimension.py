@@ -20,10 +20,11 @@ For any law :math:`tJ = C/t - I` and :math:`s = (D - x)/t`, with :math:`C` the c
 
 .. math::
 
-   \mathrm{FLIPD} = \frac{\operatorname{tr} C + \|x - D\|^2}{t} = \frac1t\,\mathbb E\big[\|x - x_0\|^2 \,\big|\, x_t = x
-   \big], \qquad \mathrm{FLIPD}_N = \frac1t\sum_\mu w_\mu \|x - y^\mu\|^2
+   \mathrm{FLIPD} &= \frac{\operatorname{tr} C + \|x - D\|^2}{t}
+   = \frac1t\,\mathbb E\big[\|x - x_0\|^2 \,\big|\, x_t = x\big], \\
+   \mathrm{FLIPD}_N &= \frac1t\sum_\mu w_\mu \|x - y^\mu\|^2
 
-for the empirical law of any data set: the mean squared distance to the points that carry the weight, in units of the
+the second for the empirical law of any data set: the mean squared distance to the points that carry the weight, in units of the
 noise. On a data point it tends to zero with the noise; anywhere else it grows as :math:`1/t`.
 """
 

@@ -6,9 +6,9 @@ data of variance :math:`\sigma^2` in every direction of the block :math:`P = t\s
 
 .. math::
 
-   R = \frac{\operatorname{tr} C}{\operatorname{tr} P}, \qquad
-   \Lambda = \frac{\operatorname{tr} P - \operatorname{tr} C}{n\,t}, \qquad
-   F = \frac1n\,\#\Bigl\{j : \lambda_j\bigl(P^{-1/2} C P^{-1/2}\bigr) > \tfrac12\Bigr\}
+   R &= \frac{\operatorname{tr} C}{\operatorname{tr} P}, \\
+   \Lambda &= \frac{\operatorname{tr} P - \operatorname{tr} C}{n\,t}, \\
+   F &= \frac1n\,\#\Bigl\{j : \lambda_j\bigl(P^{-1/2} C P^{-1/2}\bigr) > \tfrac12\Bigr\}
 
 are the relative response (one if nothing is lost), the absolute loss (dimensions lost for each direction of the block,
 as :math:`\operatorname{tr} C/t` is its effective dimension), and the live fraction. They order two blocks differently.
