@@ -24,8 +24,8 @@ For any law :math:`tJ = C/t - I` and :math:`s = (D - x)/t`, with :math:`C` the c
    = \frac1t\,\mathbb E\big[\|x - x_0\|^2 \,\big|\, x_t = x\big], \\
    \mathrm{FLIPD}_N &= \frac1t\sum_\mu w_\mu \|x - y^\mu\|^2
 
-the second for the empirical law of any data set: the mean squared distance to the points that carry the weight, in units of the
-noise. On a data point it tends to zero with the noise; anywhere else it grows as :math:`1/t`.
+the second for the empirical law of any data set: the mean squared distance to the points that carry the weight, in
+units of the noise. On a data point it tends to zero with the noise; anywhere else it grows as :math:`1/t`.
 """
 
 from typing import NamedTuple
