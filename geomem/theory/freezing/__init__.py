@@ -21,6 +21,7 @@ variance has lost more wherever :math:`t\,t_c > \sigma_1^2\sigma_2^2`.
 Extensive quantities, principal axes of the data, NumPy. States, noise variances, and numbers of points broadcast.
 """
 
+from geomem.theory.freezing.exact import posterior_covariance, posterior_covariance_own_point
 from geomem.theory.freezing.limit import (
     frozen_covariance,
     frozen_effective_dimension,
@@ -42,6 +43,8 @@ __all__ = [
     "half_noise",
     "live_fraction",
     "loss_crossing",
+    "posterior_covariance",
+    "posterior_covariance_own_point",
     "relative_response",
     "verdict",
 ]

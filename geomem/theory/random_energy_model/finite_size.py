@@ -17,7 +17,7 @@ size, for any law with a cumulant; derived here.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ NODES = np.polynomial.legendre.leggauss(12)
 TOLERANCE = 1e-9  # change at which halving stops, relative (of a logarithm: absolute)
 HALVINGS = 5
 EPSILON = np.finfo(float).eps
+
+Numbers: TypeAlias = float | NDArray
 
 
 class Evaluation(NamedTuple):
@@ -95,6 +97,12 @@ class Levels:
         slow = (fall - gain < NEGLIGIBLE) & (self.scan < self.rounded)
         return float(min(self.scan[np.flatnonzero(slow)[-1] + 1], self.rounded))
 
+    def start(self, log_integrand: Callable[[NDArray, float], NDArray], right: float) -> float:
+        r"""Return the :math:`\ln u` below which an integrand that rises from there is negligible, wherever it rises."""
+        scan = self.scan[self.scan <= right]
+        rise = np.maximum.accumulate(log_integrand(scan, THETA))
+        return float(np.interp(rise[-1] - NEGLIGIBLE, rise, scan))
+
     def log_count(self, removed: int) -> float:
         r"""Return :math:`\ln(N - \mathrm{removed})` without forming :math:`N`."""
         others = -np.expm1(np.log(max(removed, 1)) - self.log_n) if removed else 1.0
@@ -113,28 +121,31 @@ def _log_rate(log_one_minus: NDArray) -> NDArray:
         return np.where(q < 1e-8, log_one_minus + q / 2, np.log(-np.log1p(-q)))
 
 
-def halve_until_settled(integral: Callable[[float, float], float], *, relative: bool, floor: float = 0.0) -> Evaluation:
-    """Return the integral at steps halved until it changes by less than the tolerance, or the ``floor`` it has."""
+def halve_until_settled(
+    integral: Callable[[float, float], Numbers], *, relative: bool, floor: Numbers = 0.0
+) -> Evaluation:
+    """Return the integrals at steps halved until each changes by less than the tolerance, or the ``floor`` it has."""
     theta, width = THETA, WIDTH
-    value = integral(theta, width)
+    value = np.asarray(integral(theta, width))
     for _ in range(HALVINGS):
         theta, width = theta / 2, width / 2
-        value, previous = integral(theta, width), value
-        error = abs(value - previous)
-        if error <= floor + TOLERANCE * (abs(value) if relative else 1.0):
-            return Evaluation(float(value), float(error + floor + EPSILON * abs(value)))
+        value, previous = np.asarray(integral(theta, width)), value
+        error = np.abs(value - previous)
+        size = np.abs(value)
+        if np.all(error <= floor + TOLERANCE * (size if relative else 1.0)):
+            return Evaluation(value[()], (error + floor + EPSILON * size)[()])
     raise ConvergenceError(
-        f"got {value:.6g}, changed by {error:.2g} at the last of {HALVINGS} halvings of the steps, expected a change "
-        f"below {TOLERANCE:g}; is the cumulant analytic for 0 < Re(lambda) < 2?"
+        f"got {value.max():.6g}, changed by {error.max():.2g} at the last of {HALVINGS} halvings of the steps, "
+        f"expected a change below {TOLERANCE:g}; is the cumulant analytic for 0 < Re(lambda) < 2?"
     )
 
 
-def integrate(function: Callable[[NDArray], NDArray], ends: NDArray) -> float:
-    """Return the integral over the panels between ``ends``."""
+def integrate(function: Callable[[NDArray], NDArray], ends: NDArray) -> Numbers:
+    """Return the integral over the panels between ``ends``, along the last axis of what ``function`` returns."""
     x, w = NODES
     half = np.diff(ends)[:, None] / 2
     v = ends[:-1, None] + half * (1 + x)
-    return float((half * w * function(v.ravel()).reshape(v.shape)).sum())
+    return function(v.ravel()) @ (half * w).ravel()
 
 
 def participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
@@ -166,7 +177,7 @@ def participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluation:
     """
     levels = Levels(cumulant, log_n_points)
 
-    def integral(theta: float, width: float) -> float:
+    def integral(theta: float, width: float) -> Numbers:
         def integrand(v: NDArray) -> NDArray:
             log_curvature = levels.transform.log_curvature(v, theta)
             return np.exp(levels.log_n + log_curvature + levels.log_survival(v, theta, removed=1))
@@ -213,7 +224,7 @@ def own_participation(cumulant: Cumulant, *, log_own: float, log_n_points: float
         log_others = levels.log_count(1) + levels.transform.log_curvature(v, theta)
         return np.exp(own) + np.exp(log_others + levels.log_survival(v, theta, removed=2))
 
-    return _own_average(levels, log_own, integrand)
+    return own_average(levels, log_own, integrand)
 
 
 def own_weight(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Evaluation:
@@ -249,27 +260,38 @@ def own_weight(cumulant: Cumulant, *, log_own: float, log_n_points: float) -> Ev
     def integrand(v: NDArray, log_uz: NDArray, theta: float) -> NDArray:
         return np.exp(log_uz + levels.log_survival(v, theta, removed=1))
 
-    return _own_average(levels, log_own, integrand)
+    return own_average(levels, log_own, integrand)
 
 
-def _own_average(levels: Levels, log_own: float, integrand: Callable[[NDArray, NDArray, float], NDArray]) -> Evaluation:
-    r"""Return the integral of :math:`e^{-u z_1}` times ``integrand``, with panels for the scales of both."""
+def own_average(
+    levels: Levels,
+    log_own: float,
+    integrand: Callable[[NDArray, NDArray, float], NDArray],
+    *,
+    removed: int = 1,
+    unit: Numbers = 1.0,
+) -> Evaluation:
+    r"""Return the integral of :math:`e^{-u z_1}` times ``integrand``, with panels for the scales of both.
+
+    The integrand falls as :math:`L^{N-\mathrm{removed}}`; ``unit`` is its size in what the average measures.
+    """
     log_own = as_number(log_own, "log_own")
     if not np.isfinite(log_own):
         raise InputError(f"got log_own = {log_own}, expected -E_1 / t, finite")
-    right = min(levels.end(power=2), np.log(NEGLIGIBLE) - log_own)  # a small own factor gains as u^2
+    # A small own factor gains as u^2.
+    right = min(levels.end(power=2, removed=removed), np.log(NEGLIGIBLE) - log_own)
     left = min(levels.left, right - NEGLIGIBLE)
-    unit = min(levels.center, right) - NEGLIGIBLE
+    first = min(levels.center, right) - NEGLIGIBLE
 
-    def integral(theta: float, width: float) -> float:
+    def integral(theta: float, width: float) -> Numbers:
         def own(v: NDArray) -> NDArray:
             return np.exp(-np.exp(v + log_own)) * integrand(v, v + log_own, theta)
 
         ends = levels.panels(left, right, width)
-        return integrate(own, np.union1d(ends, np.arange(right, unit, -width)))
+        return integrate(own, np.union1d(ends, np.arange(right, first, -width)))
 
     # What a single other level adds where its L is rounding is left out, and stated (N = 2 and a tiny own factor).
-    floor = ROUNDED * np.exp(-ROUNDED) if right == levels.rounded else 0.0
+    floor = ROUNDED * np.exp(-ROUNDED) * unit if right == levels.rounded else 0.0
     return halve_until_settled(integral, relative=True, floor=floor)
 
 
@@ -322,11 +344,9 @@ def planted_participation(cumulant: Cumulant, *, log_n_points: float) -> Evaluat
 
     # Without L^(N-1), u would have the law of an exponential number over the own factor, far from the center maybe.
     right = levels.end(power=1)
-    scan = levels.scan[levels.scan <= right]
-    rise = np.maximum.accumulate(log_integrand(scan, THETA))
-    left = float(np.interp(rise[-1] - NEGLIGIBLE, rise, scan))
+    left = levels.start(log_integrand, right)
 
-    def integral(theta: float, width: float) -> float:
+    def integral(theta: float, width: float) -> Numbers:
         return integrate(lambda v: np.exp(log_integrand(v, theta)), levels.panels(left, right, width))
 
     return halve_until_settled(integral, relative=True)
@@ -365,7 +385,7 @@ def expected_log_partition(cumulant: Cumulant, *, log_n_points: float) -> Evalua
     """
     levels = Levels(cumulant, log_n_points)
 
-    def integral(theta: float, width: float) -> float:
+    def integral(theta: float, width: float) -> Numbers:
         def survival(v: NDArray) -> NDArray:
             return np.exp(levels.log_survival(v, theta, removed=0))
 

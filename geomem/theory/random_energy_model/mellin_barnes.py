@@ -16,6 +16,8 @@ walked as :math:`\lambda = c + h\,(i \sinh\theta + \beta (\cosh\theta - 1))`, wi
 and :math:`\beta` a third of its skewness. On this path the trapezoid rule converges exponentially. Derived here.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, loggamma
@@ -31,6 +33,19 @@ REACH = 40.0  # the Gamma function has fallen to e^-60 this far from the real ax
 BEND = 0.5  # steepest slope of a path far from its saddle
 TURN = 100.0  # the most that is resolved
 FALLEN = 35.0  # in nats, where a path may end
+
+
+class Path(NamedTuple):
+    r"""Quadrature: :math:`\frac1{2\pi i} \int f u^\lambda e^g \mathrm d\lambda = e^s\, \mathrm{Re} \sum f w`."""
+
+    saddle: NDArray
+    """One for each ``u``."""
+    lam: NDArray
+    """Nodes in the upper half plane, a row for each ``u``."""
+    weight: NDArray
+    """Complex weights of the nodes, for functions that are real on the real axis."""
+    log_scale: NDArray
+    """s, one for each ``u``."""
 
 
 class MellinBarnes:
@@ -60,6 +75,12 @@ class MellinBarnes:
 
     def log_integral(self, log_u: NDArray, step: float) -> NDArray:
         """Return the logarithm of the integral at each ``log_u``."""
+        path = self.path(log_u, step)
+        with np.errstate(divide="ignore"):
+            return path.log_scale + np.log(np.maximum(path.weight.real.sum(axis=1), 0.0))
+
+    def path(self, log_u: NDArray, step: float) -> Path:
+        """Return the path at each ``log_u``."""
         c = self.saddle(log_u)
         h = np.interp(c, self.lam, self.curvature) ** -0.5
         bend = np.clip(np.interp(c, self.lam, self.skewness) / 3, -BEND, BEND)
@@ -69,19 +90,23 @@ class MellinBarnes:
         bend[turn > 1e-6] = -BEND
         step /= 1 + turn.max(initial=0.0) / 16
         theta = ends[:, None] * np.linspace(0.0, 1.0, int(np.ceil(ends.max() / step)) + 1)
-        height = self._height(log_u, c, h, bend, theta)
+        lam = self._nodes(c, h, bend, theta)
+        height = self._height(log_u, c, lam)
         # A bent path serves only where it keeps falling from its saddle; the vertical line always does.
         upright = ~((height.real.max(axis=1) < 0.1) & (height.real[:, -1] < -FALLEN))
         bend[upright] = 0.0
-        height[upright] = self._height(log_u[upright], c[upright], h[upright], bend[upright], theta[upright])
-        integrand = (np.exp(height) * (np.cosh(theta) - 1j * bend[:, None] * np.sinh(theta))).real
-        integrand[:, 0] /= 2  # the path is symmetric: its upper half, trapezoid rule
-        with np.errstate(divide="ignore"):
-            return c * log_u + self.g(c) + np.log(np.maximum(integrand.sum(axis=1) * theta[:, 1] * h / np.pi, 0.0))
+        lam[upright] = self._nodes(c[upright], h[upright], bend[upright], theta[upright])
+        height[upright] = self._height(log_u[upright], c[upright], lam[upright])
+        weight = np.exp(height) * (np.cosh(theta) - 1j * bend[:, None] * np.sinh(theta))
+        weight[:, 0] /= 2  # the path is symmetric: its upper half, trapezoid rule
+        return Path(c, lam, weight, c * log_u + self.g(c) + np.log(theta[:, 1] * h / np.pi))
 
-    def _height(self, log_u: NDArray, c: NDArray, h: NDArray, bend: NDArray, theta: NDArray) -> NDArray:
+    def _nodes(self, c: NDArray, h: NDArray, bend: NDArray, theta: NDArray) -> NDArray:
+        """Return the nodes of each path."""
+        return c[:, None] + h[:, None] * (1j * np.sinh(theta) + bend[:, None] * (np.cosh(theta) - 1))
+
+    def _height(self, log_u: NDArray, c: NDArray, lam: NDArray) -> NDArray:
         """Return the exponent along each path, less its value at the saddle."""
-        lam = c[:, None] + h[:, None] * (1j * np.sinh(theta) + bend[:, None] * (np.cosh(theta) - 1))
         with np.errstate(over="ignore", invalid="ignore"):  # far along a bent path: it is then not taken
             return (lam - c[:, None]) * log_u[:, None] + self.g(lam) - self.g(c)[:, None]
 

@@ -45,6 +45,7 @@ from geomem.theory.random_energy_model.finite_size import (
     THETA,
     Evaluation,
     Levels,
+    Numbers,
     expected_log_partition,
     halve_until_settled,
     integrate,
@@ -176,7 +177,7 @@ def arithmetic_sample_size(cumulant: Cumulant, *, log_n_points: float) -> Evalua
     height = float(log_integrand(np.array([levels.center]), THETA)[0])  # near its highest, so nothing overflows
     right = levels.end(power=1, removed=2)
 
-    def integral(theta: float, width: float) -> float:
+    def integral(theta: float, width: float) -> Numbers:
         ends = levels.panels(levels.left, right, width)
         return np.exp(-height) + integrate(lambda v: np.exp(log_integrand(v, theta) - height), ends)
 
