@@ -16,7 +16,7 @@ set is one draw however many states are measured on it: average over them first.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from geomem._typing import Float, Int
 from geomem.errors import InputError
@@ -142,7 +142,7 @@ def verdict(high: Float[np.ndarray, " n"], low: Float[np.ndarray, " n"], *, conf
         raise InputError(f"got confidence = {confidence}, expected a probability in (0, 1)")
     n, difference = len(first), first - second
     mean = float(difference.mean())
-    reach = float(stats.t.ppf((1 + confidence) / 2, n - 1) * difference.std(ddof=1) / np.sqrt(n))
+    reach = float(stdtrit(n - 1, (1 + confidence) / 2) * difference.std(ddof=1) / np.sqrt(n))
     lowest, highest = mean - reach, mean + reach
     word = "higher first" if lowest > 0 else "lower first" if highest < 0 else "undecided at this size"
     return Verdict(mean, lowest, highest, word)
