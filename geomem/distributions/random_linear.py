@@ -25,7 +25,7 @@ from geomem._typing import Float
 from geomem.distributions.gaussian import LinearManifold
 from geomem.errors import InputError
 
-__all__ = ["RandomLinearManifold"]
+__all__ = ["RandomLinearManifold", "gaussian_factor"]
 
 
 class RandomLinearManifold(LinearManifold):
@@ -65,20 +65,52 @@ class RandomLinearManifold(LinearManifold):
         ambient_dim: int,
         generator: torch.Generator,
     ) -> None:
-        sigma2 = torch.as_tensor(column_variances, dtype=torch.float64)
-        m = sigma2.numel()
-        if sigma2.ndim != 1 or m < 1 or ambient_dim < 1:
-            raise InputError(
-                f"got column variances of shape {tuple(sigma2.shape)} in dimension {ambient_dim}, "
-                "expected shape (m,), m >= 1, and ambient_dim >= 1"
-            )
-        if not ((sigma2 >= 0) & torch.isfinite(sigma2)).all() or not (sigma2 > 0).any():
-            raise InputError(
-                f"got column variances {sigma2.tolist()}, expected finite numbers >= 0 (not standard deviations), "
-                "some of them positive"
-            )
-        g = torch.randn(ambient_dim, m, generator=generator, dtype=torch.float64, device=sigma2.device)
-        self.factor = (sigma2 / m).sqrt() * g
+        self.factor = gaussian_factor(column_variances, ambient_dim, generator)
         # Columns that are zero would leave singular values of rounding, which are no directions of the data.
-        u, root, _ = torch.linalg.svd(self.factor[:, sigma2 > 0], full_matrices=False)
+        u, root, _ = torch.linalg.svd(self.factor[:, self.factor.any(0)], full_matrices=False)
         super().__init__(root.square(), ambient_dim=ambient_dim, basis=u)
+
+
+def gaussian_factor(
+    column_variances: Float[Tensor, " m"] | Sequence[float], ambient_dim: int, generator: torch.Generator
+) -> Float[Tensor, "d m"]:
+    r"""Return :math:`F` with independent columns :math:`F_{\cdot k} \sim \mathcal N(0, \tfrac{\sigma_k^2}{m} I_d)`.
+
+    Parameters
+    ----------
+    column_variances : Tensor or sequence of float, shape (m,)
+        :math:`\sigma_k^2 \ge 0`, not all zero.
+    ambient_dim : int
+        :math:`d`.
+    generator : torch.Generator
+        Source of the entries.
+
+    Returns
+    -------
+    Tensor, shape (d, m), float64
+        The factor; a column without variance is zero.
+
+    Raises
+    ------
+    InputError
+        As for :class:`RandomLinearManifold`.
+
+    Examples
+    --------
+    >>> gaussian_factor([1.0, 0.0], 3, torch.Generator().manual_seed(0))[:, 1].abs()
+    tensor([0., 0., 0.], dtype=torch.float64)
+    """
+    sigma2 = torch.as_tensor(column_variances, dtype=torch.float64)
+    m = sigma2.numel()
+    if sigma2.ndim != 1 or m < 1 or ambient_dim < 1:
+        raise InputError(
+            f"got column variances of shape {tuple(sigma2.shape)} in dimension {ambient_dim}, "
+            "expected shape (m,), m >= 1, and ambient_dim >= 1"
+        )
+    if not ((sigma2 >= 0) & torch.isfinite(sigma2)).all() or not (sigma2 > 0).any():
+        raise InputError(
+            f"got column variances {sigma2.tolist()}, expected finite numbers >= 0 (not standard deviations), "
+            "some of them positive"
+        )
+    g = torch.randn(ambient_dim, m, generator=generator, dtype=torch.float64, device=sigma2.device)
+    return (sigma2 / m).sqrt() * g

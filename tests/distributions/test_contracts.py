@@ -1,122 +1,22 @@
 """The identities that every law satisfies, each for every law to which it applies.
 
-``LAWS`` lists the implementers, ``IDENTITIES`` (by decorator) the identities, of a sampler or of a score, and
+``laws.LAWS`` lists the implementers, ``IDENTITIES`` (by decorator) the identities, of a sampler or of a score, and
 ``EXCEPTIONS`` the pairs to which an identity does not apply, each with the reason. A new law is one entry in
 ``LAWS``; one without ``project`` is a sampler only.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
-from geomem.distributions import (
-    Empirical,
-    GaussianMixture,
-    LinearManifold,
-    OnSphere,
-    RandomLinearManifold,
-    Sampler,
-    Score,
-    add_noise,
-)
+from geomem.distributions import Sampler, Score, add_noise
 from geomem.errors import InputError
+from tests.distributions.laws import EYE, LAWS, MEANS, POINTS, ZERO, D, Law, normal, rotation
 
-D = 4
 TIMES = (0.03, 0.7, 20.0)
-
-
-def normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def rotation(seed: int) -> Tensor:
-    return torch.linalg.qr(normal(D, D, seed=seed)).Q
-
-
-ZERO, EYE = torch.zeros(D, dtype=torch.float64), torch.eye(D, dtype=torch.float64)
-
-
-@dataclass(frozen=True)
-class Law:
-    """How to build a law, rotated by ``q`` and moved by ``c``, and what its moments and support are."""
-
-    build: Callable[[Tensor, Tensor], object]
-    mean: Tensor
-    covariance: Tensor
-    project: Callable[[Tensor], Tensor] | None
-    """Nearest point of the support of the law at q = 1, c = 0; None for a law that is no score."""
-
-    def at_rest(self):
-        return self.build(EYE, ZERO)
-
-
-SIGMA2 = torch.tensor([1.0, 0.3], dtype=torch.float64)
-BASIS = rotation(1)[:, :2]
-MEANS = 2 * normal(5, D, seed=2)
-WIDTHS = torch.tensor([0.0, 0.05, 0.2, 0.5, 1.0], dtype=torch.float64)
-SHARES = torch.tensor([0.1, 0.15, 0.2, 0.25, 0.3], dtype=torch.float64)
-POINTS = normal(30, D, seed=3)
-RANDOM = RandomLinearManifold([1.0, 0.3, 0.0], ambient_dim=D, generator=torch.Generator().manual_seed(1))
-STDS = SIGMA2.sqrt()
-
-
-def nearest(points: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda x: points[(x[:, None] - points).square().sum(2).argmin(1)]
-
-
-def spread(points: Tensor, shares: Tensor) -> Tensor:
-    centered = points - shares @ points
-    return centered.T @ (shares[:, None] * centered)
-
-
-LAWS = {
-    "manifold": Law(
-        lambda q, c: LinearManifold(SIGMA2, ambient_dim=D, basis=q @ BASIS),
-        ZERO,
-        BASIS @ torch.diag(SIGMA2) @ BASIS.T,
-        lambda x: x @ BASIS @ BASIS.T,
-    ),
-    "full Gaussian": Law(
-        lambda q, c: LinearManifold([1.0, 1.0, 0.2, 0.2], ambient_dim=D, basis=q),
-        ZERO,
-        torch.diag(torch.tensor([1.0, 1.0, 0.2, 0.2], dtype=torch.float64)),
-        lambda x: x,
-    ),
-    "mixture": Law(
-        lambda q, c: GaussianMixture(MEANS @ q.T + c, WIDTHS, SHARES),
-        SHARES @ MEANS,
-        spread(MEANS, SHARES) + (SHARES @ WIDTHS) * EYE,
-        lambda x: x,
-    ),
-    "mixture of points": Law(
-        lambda q, c: GaussianMixture(MEANS @ q.T + c, torch.zeros(5, dtype=torch.float64), SHARES),
-        SHARES @ MEANS,
-        spread(MEANS, SHARES),
-        nearest(MEANS),
-    ),
-    "empirical": Law(
-        lambda q, c: Empirical(POINTS @ q.T + c),
-        POINTS.mean(0),
-        spread(POINTS, torch.full((30,), 1 / 30, dtype=torch.float64)),
-        nearest(POINTS),
-    ),
-    "random manifold": Law(
-        lambda q, c: RANDOM if q is EYE else LinearManifold(RANDOM.variances, ambient_dim=D, basis=q @ RANDOM.basis),
-        ZERO,
-        RANDOM.factor @ RANDOM.factor.T,
-        lambda x: x @ torch.linalg.pinv(RANDOM.factor).T @ RANDOM.factor.T,
-    ),
-    "sphere": Law(
-        lambda q, c: OnSphere(LinearManifold(SIGMA2, ambient_dim=D, basis=q @ BASIS), radius=2.0),
-        ZERO,
-        4 * BASIS @ torch.diag(STDS / STDS.sum()) @ BASIS.T,
-        None,
-    ),
-}
 
 EXCEPTIONS = {
     ("posterior narrower than the noise", "mixture"): "not log-concave: between two components the posterior is wide",
@@ -200,6 +100,8 @@ def _(law: Law):
         torch.testing.assert_close(EYE + t * jacobian(p, x, t), covariance / t, rtol=1e-8, atol=1e-9)
         torch.testing.assert_close(covariance, covariance.mT, rtol=1e-9, atol=1e-11)
         assert (torch.linalg.eigvalsh(covariance) > -1e-11).all()
+        if hasattr(p, "posterior_covariance"):
+            torch.testing.assert_close(p.posterior_covariance(x, t), covariance, rtol=1e-9, atol=1e-12)
 
 
 @identity("posterior narrower than the noise")
@@ -386,7 +288,7 @@ def test_identity(name: str, law: str, request: pytest.FixtureRequest):
 def test_exceptions_name_identities_and_laws_that_exist():
     assert {name for name, _ in EXCEPTIONS} <= set(IDENTITIES)
     assert {law for _, law in EXCEPTIONS} <= set(LAWS)
-    assert {name for name, law in pairs() if law == "sphere"} == OF_SAMPLERS
+    assert all({name for name, law in pairs() if law == one} == OF_SAMPLERS for one in ("sphere", "hidden manifold"))
     assert all(len(reason) > 20 for reason in EXCEPTIONS.values())
 
 
