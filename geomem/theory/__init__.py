@@ -13,7 +13,9 @@ carries it, the sum freezes, and the score remembers them. Everything follows fr
   collapse times, and which direction condenses first;
 - :mod:`geomem.theory.effective_sample_size` counts the data points that share the weight, exactly at any :math:`N`;
 - :mod:`geomem.theory.random_energy_model` holds what is true of any energies: entropy, free entropy, the law of
-  the frozen weights, and the exact averages at any :math:`N`.
+  the frozen weights, and the exact averages at any :math:`N`;
+- :mod:`geomem.theory.freezing` turns weights into geometry: what the posterior covariance keeps below condensation,
+  direction by direction, in the limit and exactly, and what a block of directions has lost.
 
 What the population's score knows of the geometry, before any data are drawn:
 

@@ -22,6 +22,7 @@ Extensive quantities, principal axes of the data, NumPy. States, noise variances
 """
 
 from geomem.theory.freezing.exact import posterior_covariance, posterior_covariance_own_point
+from geomem.theory.freezing.information import log_own_weight
 from geomem.theory.freezing.limit import (
     frozen_covariance,
     frozen_effective_dimension,
@@ -42,6 +43,7 @@ __all__ = [
     "frozen_squared_distance",
     "half_noise",
     "live_fraction",
+    "log_own_weight",
     "loss_crossing",
     "posterior_covariance",
     "posterior_covariance_own_point",
