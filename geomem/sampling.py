@@ -198,10 +198,6 @@ def exact_reverse(
     InputError
         ``x`` or ``times`` is not as above.
 
-    Notes
-    -----
-    Holds (batch, N) weights at each step.
-
     Examples
     --------
     >>> generator = torch.Generator().manual_seed(0)
@@ -213,10 +209,7 @@ def exact_reverse(
     """
 
     def step(x: Tensor, t: float, t_next: float) -> Tensor:
-        values, indices = empirical.weights(x, t, top=empirical.n_points)
-        drawn = torch.multinomial(values, 1, generator=generator)
-        clean = empirical.data[indices.gather(1, drawn)[:, 0]].to(x.dtype)
-        return _bridge(x, clean, t, t_next, generator)
+        return _bridge(x, empirical.posterior_draw(x, t, generator), t, t_next, generator)
 
     return _run(step, x, times, trajectory)
 

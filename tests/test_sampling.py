@@ -70,6 +70,52 @@ def test_reverse_diffusion_is_of_first_order_in_the_variance():
     assert slope(steps, errors) == pytest.approx(-0.94, abs=0.12)  # the recursion of the test above gives -0.936
 
 
+SHARES = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+CENTERS, WIDTHS = torch.tensor([[-1.5, 0.5, 2.0], [0.2, 0.05, 0.1]], dtype=torch.float64)
+MIXTURE = GaussianMixture(CENTERS[:, None], WIDTHS, SHARES)  # on a line, where distribution functions are known
+
+
+def below(x: torch.Tensor, t: float) -> torch.Tensor:
+    """What the mixture smoothed to t has below each state."""
+    return torch.special.ndtr((x - CENTERS) / (t + WIDTHS).sqrt()) @ SHARES
+
+
+def test_flow_through_a_mixture_is_of_second_order():
+    """On a line it keeps what lies below a state; the score is far from linear here."""
+    x, steps = torch.linspace(-6, 6, 41, dtype=torch.float64)[:, None], [40, 80, 160, 320]
+    ends = [probability_flow(MIXTURE, x, log_times(20.0, 0.01, n)) for n in steps]
+    errors = [(below(end, 0.01) - below(x, 20.0)).norm().item() for end in ends]
+    assert slope(steps, errors) == pytest.approx(-2, abs=0.05)
+    assert errors[-1] < 2e-4
+
+
+def test_reverse_diffusion_through_a_mixture_is_of_first_order():
+    """Its second moment, whose standard error is a tenth of the smallest of the three errors."""
+    n, steps, generator = 60_000, [10, 20, 40], torch.Generator().manual_seed(6)
+    exact, errors = (SHARES @ (CENTERS.square() + WIDTHS)).item() + 0.01, []
+    for k in steps:
+        start = MIXTURE.sample(n, generator) + math.sqrt(20.0) * normal(n, 1, seed=k)
+        square = reverse_sde(MIXTURE, start, log_times(20.0, 0.01, k), generator).square()
+        errors.append(exact - square.mean().item())
+        assert square.std() / math.sqrt(n) < 0.1 * errors[-1]
+    assert slope(steps, errors) == pytest.approx(-0.97, abs=0.15)
+
+
+@pytest.mark.parametrize("grid", [[20.0, 0.3], [20.0, 5.0, 1.0, 0.3]], ids=["one step", "three steps"])
+def test_only_the_exact_kernel_has_no_error_of_the_step(grid):
+    """Against the distribution function of p_{N,t}, which the bridge to the mean misses by far on these grids."""
+    points, n = torch.tensor([-1.5, -1.2, 0.5, 2.0, 2.3], dtype=torch.float64), 20_000
+    law, generator, times = Empirical(points[:, None]), torch.Generator().manual_seed(7), torch.tensor(grid).double()
+    start = law.sample(n, generator) + math.sqrt(20.0) * normal(n, 1, seed=8)
+
+    def of_law(x):
+        return stats.norm.cdf((x[:, None] - points.numpy()) / math.sqrt(0.3)).mean(1)
+
+    exact, bridge = (f(law, start, times, generator)[:, 0].numpy() for f in (exact_reverse, reverse_sde))
+    assert stats.kstest(exact, of_law).pvalue > 1e-3
+    assert stats.kstest(bridge, of_law).pvalue < 1e-50
+
+
 def test_reverse_diffusion_of_one_point_is_exact_for_any_grid():
     """With a single data point the posterior is that point, and one coarse step leaves no error."""
     point = torch.tensor([[1.0, -2.0]], dtype=torch.float64)

@@ -26,6 +26,7 @@ __all__ = [
     "covariance_factors",
     "covariance_product",
     "dense_weights",
+    "drawn_points",
     "log_density",
     "mean_displacement",
     "participation",
@@ -131,6 +132,13 @@ def dense_weights(form: Form) -> Float[Tensor, "batch N"]:
         logits[:, first : first + block.shape[1]] = block
     value, index = form.reference_logits()
     return logits.scatter(1, index, value).softmax(1)
+
+
+def drawn_points(form: Form, uniform: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch d"]:
+    """Return the point at which the cumulative weights pass a uniform number in [0, 1) of each state."""
+    cumulative = dense_weights(form).cumsum(1)
+    passed = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
+    return form.points.at(passed[:, 0])
 
 
 def covariance_eigenvalues(form: Form, discard: float) -> Float[Tensor, "batch d"]:

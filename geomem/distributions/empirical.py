@@ -38,6 +38,7 @@ from geomem.distributions._posterior_covariance import covariance
 from geomem.distributions._posterior_moments import (
     covariance_eigenvalues,
     covariance_product,
+    drawn_points,
     log_density,
     mean_displacement,
     participation,
@@ -78,8 +79,9 @@ class Empirical:
 
     Notes
     -----
-    States may have any floating dtype and must lie on the device of the data; sums are float64, results have the
-    dtype of the states. Autograd can differentiate them in ``x``; it then keeps batch x N numbers.
+    All methods take states and variance as :meth:`score` does. States may have any floating dtype and must lie on the
+    device of the data; sums are float64, results have the dtype of the states. Autograd can differentiate them in
+    ``x``; it then keeps batch x N numbers.
 
     Examples
     --------
@@ -173,17 +175,12 @@ class Empirical:
         return self._observe(x, t, lambda form, _: (form.reference - form.x + mean_displacement(form)) / form.t)
 
     def denoise(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d"]:
-        r"""Return the posterior mean :math:`D = \bar y = \sum_n w_n y_n`; arguments as :meth:`score`.
+        r"""Return the posterior mean :math:`D = \bar y = \sum_n w_n y_n`; arguments and errors as :meth:`score`.
 
         Returns
         -------
         Tensor, shape (batch, d), dtype of ``x``
             The mean of the data for large t, the nearest point for small t.
-
-        Raises
-        ------
-        InputError
-            As for :meth:`score`.
 
         Examples
         --------
@@ -193,17 +190,12 @@ class Empirical:
         return self._observe(x, t, lambda form, _: form.reference + mean_displacement(form))
 
     def log_density(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
-        r"""Return :math:`\ln p_{N,t}(x) = \ln \sum_n e^{-\|x - y_n\|^2/2t} - \ln N - \tfrac d2 \ln 2\pi t`.
+        r"""Return :math:`\ln p_{N,t}(x)`, the logarithm of the module's sum; arguments and errors as :meth:`score`.
 
         Returns
         -------
         Tensor, shape (batch,), dtype of ``x``
             Log-density with respect to Lebesgue measure, in nats.
-
-        Raises
-        ------
-        InputError
-            As for :meth:`score`.
 
         Examples
         --------
@@ -213,17 +205,12 @@ class Empirical:
         return self._observe(x, t, lambda form, _: log_density(form))
 
     def inverse_participation_ratio(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
-        r"""Return :math:`\sum_n w_n^2 \in [1/N, 1]`; arguments as :meth:`score`.
+        r"""Return :math:`\sum_n w_n^2 \in [1/N, 1]`; arguments and errors as :meth:`score`.
 
         Returns
         -------
         Tensor, shape (batch,), dtype of ``x``
             1/N where all points weigh the same, 1 where one has everything.
-
-        Raises
-        ------
-        InputError
-            As for :meth:`score`.
 
         Examples
         --------
@@ -233,17 +220,12 @@ class Empirical:
         return self._observe(x, t, lambda form, _: participation(form))
 
     def effective_sample_size(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, " batch"]:
-        r"""Return :math:`1/\sum_n w_n^2 \in [1, N]`, on how many points the state rests; arguments as :meth:`score`.
+        r"""Return :math:`1/\sum_n w_n^2 \in [1, N]`, how many points count; arguments and errors as :meth:`score`.
 
         Returns
         -------
         Tensor, shape (batch,), dtype of ``x``
             Effective sample size of each state; averages over states or data sets are the caller's choice.
-
-        Raises
-        ------
-        InputError
-            As for :meth:`score`.
 
         Examples
         --------
@@ -257,8 +239,6 @@ class Empirical:
 
         Parameters
         ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
         top : int
             How many, 1 to N.
 
@@ -284,6 +264,32 @@ class Empirical:
         values, indices = self._collect(x, t, lambda form, _: top_weights(form, top))
         return Weights(values.to(x.dtype), indices)
 
+    def posterior_draw(
+        self, x: Float[Tensor, "batch d"], t: Variance, generator: torch.Generator
+    ) -> Float[Tensor, "batch d"]:
+        r"""Draw a data point :math:`y_n` for each state with probability :math:`w_n(x, t)`; errors as :meth:`score`.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            Source of the draws, on the device of the data.
+
+        Returns
+        -------
+        Tensor, shape (batch, d), dtype of ``x``
+            Clean points, of mean :meth:`denoise` and covariance :meth:`posterior_covariance` given the states.
+
+        Examples
+        --------
+        >>> law, x = Empirical(torch.tensor([[0.0], [1.0]])), torch.full((10_000, 1), 0.7)
+        >>> print(f"{law.posterior_draw(x, 0.1, torch.Generator().manual_seed(0)).mean():.1f}")  # 0.88
+        0.9
+        """
+        check_states(x, self.ambient_dim)
+        uniform = torch.rand(len(x), 1, generator=generator, dtype=torch.float64, device=self.data.device)
+        queries = min(QUERIES, max(1, DENSE_ELEMENTS // self.n_points))
+        return self._observe(x, t, lambda form, rows: drawn_points(form, uniform[rows]), queries)
+
     def posterior_covariance(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d d"]:
         r"""Return :math:`C_w = \sum_n w_n (y_n - \bar y)(y_n - \bar y)^{\mathsf T}`; arguments as :meth:`score`.
 
@@ -291,11 +297,6 @@ class Empirical:
         -------
         Tensor, shape (batch, d, d), dtype of ``x``
             Symmetric, in units of t. Variances keep their relative precision where one point has nearly all weight.
-
-        Raises
-        ------
-        InputError
-            As for :meth:`score`.
 
         Examples
         --------
@@ -313,8 +314,6 @@ class Empirical:
 
         Parameters
         ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
         v : Tensor, shape (batch, d), floating point
             Directions.
 
@@ -351,8 +350,6 @@ class Empirical:
 
         Parameters
         ----------
-        x, t : Tensor, shape (batch, d); float or Tensor, shape (batch,)
-            States and noise variance, as for :meth:`score`.
         discard : float
             Weight that may be left out, in [0, 1): it moves :math:`tJ` by at most ``discard`` times the squared
             diameter of the data over t.
