@@ -48,6 +48,8 @@ class State(NamedTuple):
     log_n_points: float
     cumulant: Cumulant
     """Of one energy."""
+    pole: float
+    r"""The cumulant is analytic for :math:`\lambda > -t/\max_i\sigma_i^2`."""
     own_point: np.ndarray | None
     log_own: float | None
 
@@ -79,7 +81,8 @@ def each_state(
     for k in np.ndindex(shape):
         time, point = float(noise[k]), None if own is None else own[k]
         cumulant = blocks.at(squares[k]).cumulant(time)
-        states.append(State(x[k], time, float(log_n[k]), cumulant, point, None if own is None else float(log_own[k])))
+        factor = None if own is None else float(log_own[k])
+        states.append(State(x[k], time, float(log_n[k]), cumulant, -time / blocks.variances[-1], point, factor))
     return states, shape
 
 

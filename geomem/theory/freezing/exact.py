@@ -50,6 +50,12 @@ from geomem.theory.random_energy_model.mellin_barnes import MellinBarnes
 __all__ = ["posterior_covariance", "posterior_covariance_own_point"]
 
 
+def switch(state: State) -> MellinBarnes:
+    r"""Return the integral :math:`A_0(u) = \mathbb E[uz\,e^{-uz}]`, which falls with large :math:`u`."""
+    start = max(0.9 * state.pole, -1.0)
+    return MellinBarnes(lambda lam: state.cumulant(lam) + loggamma(1 - lam), width=1.0, start=start)
+
+
 class Moments(NamedTuple):
     r"""Insertions in the integral of :math:`A_0`, in units of :math:`e^{\mathrm{scale}}`, at each :math:`u`."""
 
@@ -71,7 +77,7 @@ class Directions:
         self.x = state.x[:, None]
         self.s, self.block = np.unique(sigma2 / state.t, return_inverse=True)
         self.sigma2 = sigma2[:, None]
-        self.switch = MellinBarnes(lambda lam: state.cumulant(lam) + loggamma(1 - lam), width=1.0)
+        self.switch = switch(state)
 
     def moments(self, log_u: NDArray, step: float) -> Moments:
         """Return the insertions at each ``log_u``."""

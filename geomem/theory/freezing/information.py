@@ -6,13 +6,15 @@ Given the data set, the own point of :math:`x = y^1 + \sqrt t\,\varepsilon` is u
 .. math:: I_N(t) = \ln N + \mathbb E\ln w_1 ,
 
 is a mean over data sets and noisy training points, whose density, averaged over data sets, is :math:`p_t`. At low
-noise :math:`I_N \to \ln N`; above collapse it follows the population's :math:`I(x_0; x_t)`. By the relation of
-Guo, Shamai, and Verdú between information and the mean-square error of the denoiser, :math:`\mathrm{tr}\,C_w`, its
-slope is the mean trace,
+noise :math:`I_N \to \ln N`; above collapse it follows the population's :math:`I(x_0; x_t)`. Its slope is the mean
+trace of the covariance,
 
 .. math:: \mathbb E_{x\sim p_{N,t}}\,\mathrm{tr}\,C_w = -2t^2\,\frac{\mathrm dI_N}{\mathrm dt},
 
-so at noisy training points all directions together go as the information saturates.
+because :math:`I_N` is the entropy of :math:`p_{N,t}` less :math:`\tfrac d2\ln 2\pi e t`, the entropy grows at the rate
+:math:`\tfrac12\mathbb E\|s\|^2` by the heat equation, and :math:`\mathbb E\|s\|^2 = -\mathbb E\,\mathrm{tr}\,J =
+d/t - \mathbb E\,\mathrm{tr}\,C_w/t^2`: the relation of information and mean-square error (I-MMSE) of a Gaussian
+channel. At noisy training points all directions go together, as the information saturates.
 
 **At one state.** With :math:`R = \sum_{\mu>1} z_\mu`, :math:`-\ln w_1 = \ln(1 + R/z_1)`, and
 :math:`\ln(1+q) = \int_0^\infty e^{-v}(1 - e^{-qv})\,\mathrm dv/v`. With :math:`v = uz_1` and the own factor of
@@ -28,9 +30,9 @@ the mean of :math:`E_1/t` under the posterior. Derived here.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import loggamma
 
 from geomem.theory._by_state import Points, State, States, Times, Variances, evaluate_states
+from geomem.theory.freezing.exact import switch
 from geomem.theory.random_energy_model import Evaluation
 from geomem.theory.random_energy_model.finite_size import (
     NEGLIGIBLE,
@@ -40,7 +42,6 @@ from geomem.theory.random_energy_model.finite_size import (
     halve_until_settled,
     integrate,
 )
-from geomem.theory.random_energy_model.mellin_barnes import MellinBarnes
 
 __all__ = ["log_own_weight"]
 
@@ -49,28 +50,27 @@ SWITCHED = 1e-12  # the own factor matters where E exp(-u z_1) is this far below
 
 def _log_own_weight(state: State) -> Evaluation:
     """Return the mean at one state, over the own point as well."""
-    levels = Levels(state.cumulant, state.log_n_points)
-    switch = MellinBarnes(lambda lam: state.cumulant(lam) + loggamma(1 - lam), width=1.0)
+    levels, own = Levels(state.cumulant, state.log_n_points), switch(state)
     log_mean = float(state.cumulant(np.array(1.0)))
 
     def log_own(v: NDArray, theta: float) -> NDArray:
-        return switch.log_integral(v, theta) - v - log_mean
+        return own.log_integral(v, theta) - v - log_mean
 
-    def log_integrand(v: NDArray, theta: float) -> NDArray:
+    def log_others(v: NDArray, theta: float) -> NDArray:
         with np.errstate(divide="ignore"):  # far to the left the others have no weight in float64
-            return log_own(v, theta) + np.log(-np.expm1(levels.log_survival(v, theta, removed=1)))
+            return np.log(-np.expm1(levels.log_survival(v, theta, removed=1)))
 
-    height = log_integrand(levels.scan, THETA)
-    last = np.flatnonzero(height > height.max() - NEGLIGIBLE)[-1]
-    right = float(levels.scan[min(last + 1, len(height) - 1)])
-    left = levels.start(log_integrand, right)
-    falls = log_own(levels.scan, THETA) < -SWITCHED
-    first = max(left, float(levels.scan[max(np.argmax(falls) - 1, 0)]))
+    scan = levels.scan[levels.scan < own.log_u[0] + NEGLIGIBLE]  # the own factor falls as 1/u at least
+    fall = log_own(scan, THETA)
+    height = fall + log_others(scan, THETA)
+    counts = np.flatnonzero(height > height.max() - NEGLIGIBLE)
+    left, right = scan[max(counts[0] - 1, 0)], scan[min(counts[-1] + 1, len(scan) - 1)]
+    first = max(left, scan[max(np.argmax(fall < -SWITCHED) - 1, 0)])
 
     def integral(theta: float, width: float) -> Numbers:
         # Panels for the scale of the others, and for that of the own factor, which falls over nats.
         ends = np.union1d(levels.panels(left, right, width), np.arange(right, first, -width))
-        return integrate(lambda v: np.exp(log_integrand(v, theta)), ends)
+        return integrate(lambda v: np.exp(log_own(v, theta) + log_others(v, theta)), ends)
 
     lost = halve_until_settled(integral, relative=True)
     return Evaluation(-lost.value, lost.error)
@@ -112,14 +112,14 @@ def log_own_weight(x: States, *, variances: Variances, t: Times, n_points: Point
     Source: derived here; exact at any dimension and any number of points. The average is over the own point, a draw of
     the posterior given ``x``, and over the other points. Its mean over :math:`x \sim p_t`, plus :math:`\ln N`, is the
     information :math:`I_N(t)`, and :math:`-2t^2\,\mathrm dI_N/\mathrm dt` the mean trace of :math:`C_w` over noisy
-    training points (Guo, Shamai, and Verdú, 2005).
+    training points.
 
     Examples
     --------
     >>> import numpy as np
     >>> t = np.array([0.2, 0.6, 5.0])
     >>> x = np.sqrt(1 + t)[:, None] * np.ones(20)  # of the squared length that is typical of each noise
-    >>> log_own_weight(x, variances=np.ones(20), t=t, n_points=10_000).value.round(4)
-    array([-0.0017, -0.8204, -7.3882])
+    >>> print(*log_own_weight(x, variances=np.ones(20), t=t, n_points=10_000).value.round(4))
+    -0.0017 -0.8204 -7.3882
     """
     return evaluate_states(_log_own_weight, x, variances, t, n_points)

@@ -51,16 +51,16 @@ class Path(NamedTuple):
 class MellinBarnes:
     r"""The integral :math:`\frac1{2\pi i} \int u^\lambda e^{g(\lambda)} \mathrm d\lambda` through real saddles."""
 
-    def __init__(self, g: Cumulant, width: float) -> None:
-        # On 0 < lambda < width the exponent is convex, so its saddle is where ln u = -g'(lambda), a falling function.
+    def __init__(self, g: Cumulant, width: float, start: float = 0.0) -> None:
+        # On start < lambda < width the exponent is convex: its saddle is where ln u = -g'(lambda), a falling function.
         self.g = g
-        lam = width * expit(LOGITS)
+        lam = start + (width - start) * expit(LOGITS)
         log_u = -np.asarray(derivative(g, lam))
         rounding = 8 * np.finfo(float).eps * np.abs(log_u).max()
         steps = np.diff(log_u)
         if not (steps < rounding).all():
             raise InputError(
-                f"got a cumulant that is not finite or not convex on 0 < lambda < {width:g}, expected "
+                f"got a cumulant that is not finite or not convex on {start:g} < lambda < {width:g}, expected "
                 "d zeta(lambda) = ln E exp(-lambda E / t), in analytic operations; look at its values there"
             )
         # A large constant in the energies hides how g' changes next to lambda = 0; the table starts where it shows.
