@@ -66,6 +66,17 @@ def test_two_points_on_a_line():
     check(log_own_weight(point, **state), posterior @ -np.logaddexp(0, -odds) @ p, 1e-9)
 
 
+def test_an_own_point_far_away():
+    """Six standard deviations off, one other point: the weight is in the tail of its law."""
+    t = 0.4
+    y = np.linspace(-9.0, 9.0, 2401)
+    p = np.exp(-(y**2) / 2)
+    logistic = 0.25 / np.cosh((y**2 - 36) / (4 * t)) ** 2
+    pair = p @ (logistic * (y - 6) ** 2) / p.sum()
+    state = {"variances": [1.0], "t": t, "n_points": 2}
+    check(posterior_covariance_own_point(np.zeros(1), own_point=np.array([6.0]), **state), [pair], 1e-9)
+
+
 def simulated(x, data, t):
     """Diagonals of C_w and the logarithm of the first weight, one for each data set."""
     logits = -((x - data) ** 2).sum(axis=2) / (2 * t)
@@ -239,6 +250,14 @@ def test_own_weight_close_to_one_loses_no_digit():
     assert -1e-15 < found.value < -1e-25
     near = posterior_covariance_own_point(x, **state).value
     assert np.all((near > 0) & (near < 1e-15))
+
+
+def test_information_of_the_population_far_above_collapse():
+    """I_N is I(x_0; x_t) there; at one state the information density has the mean ln p(x|y)/p_t(x)."""
+    d, t, n = 100, 5.0, 10**30
+    x = np.full(d, np.sqrt(1 + t))  # of the typical squared length, at which the mean density is the information
+    found = log_own_weight(x, variances=np.ones(d), t=t, n_points=n)
+    assert 30 * math.log(10) + found.value == pytest.approx(d / 2 * np.log1p(1 / t), rel=1e-9, abs=0)
 
 
 # --- shapes and refusals ----------------------------------------------------------------------------------------------
