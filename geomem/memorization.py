@@ -149,7 +149,7 @@ def memorized_fraction(
     """
     if ratios.ndim != 1 or not len(ratios):
         raise InputError(f"got ratios of shape {tuple(ratios.shape)}, expected (n,) with n >= 1 samples")
-    cuts = torch.as_tensor(threshold, dtype=torch.float64, device=ratios.device)
+    cuts = torch.as_tensor(threshold, dtype=torch.float64, device=ratios.device).contiguous()
     for name, numbers in (("ratios", ratios), ("threshold", cuts)):
         if not ((numbers >= 0) & (numbers <= 1)).all():
             raise InputError(f"got {name} outside [0, 1] or NaN, expected ratios d1/d2 of distances")
