@@ -133,7 +133,8 @@ def halve_until_settled(
         error = np.abs(value - previous)
         size = np.abs(value)
         if np.all(error <= floor + TOLERANCE * (size if relative else 1.0)):
-            return Evaluation(value[()], (error + floor + EPSILON * size)[()])
+            results = value, error + floor + EPSILON * size
+            return Evaluation(*(results if value.ndim else map(float, results)))
     raise ConvergenceError(
         f"got {value.max():.6g}, changed by {error.max():.2g} at the last of {HALVINGS} halvings of the steps, "
         f"expected a change below {TOLERANCE:g}; is the cumulant analytic for 0 < Re(lambda) < 2?"
