@@ -5,7 +5,7 @@ data:
 
 - the **gap** of the spectrum of :math:`-tJ`: how many values lie below the largest difference of neighbors;
 - the **effective dimension** :math:`\operatorname{tr} K = d + t \operatorname{tr} J` (of ridge regression, where it
-  is the number of effective degrees of freedom), which counts a direction by the share of it that exceeds the noise;
+  is the number of effective degrees of freedom), which counts a direction by the data's share of its variance;
 - **FLIPD**, :math:`d + t(\operatorname{tr} J + \|s\|^2)`. As
   :math:`\partial_t p_t = \tfrac12 \Delta p_t = \tfrac12 p_t(\operatorname{tr} J + \|s\|^2)`, it is
 

@@ -122,7 +122,7 @@ def memorized_fraction(
     ratios : Tensor, shape (n,), floating point
         From :func:`distance_ratio`, at least one, in [0, 1].
     threshold : float or array of float
-        In [0, 1]. As a function of it the result is the distribution function of the ratio.
+        In [0, 1]. As a function of it the result is the distribution function of the ratio, from the left.
 
     Returns
     -------

@@ -3,8 +3,8 @@ r"""Data on a curved manifold, bent coordinate by coordinate out of a random lin
 .. math:: x_0 = g(Fz), \qquad g = \tanh, \qquad z \sim \mathcal N(0, I_m), \qquad
    F_{\cdot k} \sim \mathcal N(0, \tfrac{\sigma_k^2}{m} I_d),
 
-with the factor :math:`F` of :class:`~geomem.distributions.random_linear.RandomLinearManifold`, of which this is the
-limit of small variances. At the clean point of the latent :math:`z` the manifold has the tangent directions
+with the factor :math:`F` of :class:`~geomem.distributions.random_linear.RandomLinearManifold`, which is the limit of
+this law for small variances. At the clean point of the latent :math:`z` the manifold has the tangent directions
 
 .. math:: \frac{\partial x_{0,i}}{\partial z_k} = \frac{F_{ik}}{\cosh^2 (Fz)_i},
 
@@ -12,8 +12,8 @@ so a block of latent directions, of one variance, has a tangent image that turns
 direction of space that belongs to the block everywhere, and what a score keeps of it has to be asked in the basis of
 its image at the state. By its symmetry the law has mean zero; for a coordinate :math:`(Fz)_i` of variance :math:`q`
 the variance is :math:`\mathbb E \tanh^2(\sqrt q\,\xi) < \min(q, 1)`, :math:`\xi \sim \mathcal N(0, 1)`. Derived here.
-The law is a sampler only: its smoothed score has no closed form. As a model of data with hidden dimensions it is the
-hidden manifold model; Achilli et al. (2025, arXiv 2502.09578) study memorization in it.
+The law is a sampler only: its smoothed score has no closed form. It is a law of the kind called
+hidden manifold model; Achilli et al. (2025, arXiv 2502.09578) name memorization in that model (the abstract was read).
 """
 
 from collections.abc import Sequence

@@ -173,7 +173,7 @@ def live_fraction(
     Source: derived here. The eigenvalues are those of :math:`L^{-1} C L^{-\mathsf T}` with the Cholesky factor
     :math:`P = L L^{\mathsf T}`, to which :math:`P^{-1/2} C P^{-1/2}` is similar. A definition, at any size and for any
     law, independent of the basis of the block. Under :math:`\tilde N` equal weights on independent draws of the
-    posterior they follow the Marchenko-Pastur law of aspect :math:`n/\tilde N`.
+    posterior they follow the Marchenko-Pastur law of aspect :math:`n/\tilde N` in the limit of many of both.
 
     Examples
     --------

@@ -6,9 +6,9 @@ is the first up-crossing as the noise rises. The larger :math:`t_{1/2}`, the ear
 
 For one data set the two blocks are measured at the same states, so what counts is the paired difference
 
-.. math:: \delta_s = t_{1/2}^{\mathrm{high}} - t_{1/2}^{\mathrm{low}}, \qquad s = 1 \dots n \text{ data sets},
+.. math:: D_k = t_{1/2}^{\mathrm{high}} - t_{1/2}^{\mathrm{low}}, \qquad k = 1 \dots n \text{ data sets},
 
-and the verdict is read off Student's interval of its mean, :math:`\bar\delta \pm q\,s_\delta/\sqrt n`: "higher
+and the verdict is read off Student's interval of its mean, :math:`\bar D \pm q\,s_D/\sqrt n`: "higher
 first" if it is positive throughout, "lower first" if it is negative throughout, else "undecided at this size". A data
 set is one draw however many states are measured on it: average over them first.
 """
