@@ -15,8 +15,8 @@ weights, and the directions in which it has gone are those that the score no lon
 
 Which directions are lost first depends on what is measured. Below condensation, at fresh states and in the limit,
 direction :math:`i` keeps the share :math:`R_i = (t + \sigma_i^2)/(t_c + \sigma_i^2)` of its population value, so the
-lower variance goes first; it has lost the trace :math:`(1 - R_i)\,\sigma_i^2/(t + \sigma_i^2)`, of which the higher
-variance has lost more wherever :math:`t\,t_c > \sigma_1^2\sigma_2^2`.
+lower variance goes first; it has lost :math:`(1 - R_i)\,\sigma_i^2/(t + \sigma_i^2)` of :math:`C_w/t`, of which the
+higher variance has lost more where :math:`t < t_c` and :math:`t\,t_c > \sigma_1^2\sigma_2^2`.
 
 Extensive quantities, principal axes of the data, NumPy. States, noise variances, and numbers of points broadcast.
 """

@@ -249,7 +249,8 @@ def posterior_covariance_own_point(
     Notes
     -----
     Source: derived here. Exact at any dimension and any number of points. The mean over :math:`x \sim p_t` of the value
-    without ``own_point`` is that over noisy training points, :math:`-2t^2` times the derivative of the information.
+    without ``own_point`` is that over noisy training points; summed over directions it is :math:`-2t^2` times the
+    derivative of the information.
 
     Examples
     --------

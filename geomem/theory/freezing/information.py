@@ -14,7 +14,7 @@ trace of the covariance,
 because :math:`I_N` is the entropy of :math:`p_{N,t}` less :math:`\tfrac d2\ln 2\pi e t`, the entropy grows at the rate
 :math:`\tfrac12\mathbb E\|s\|^2` by the heat equation, and :math:`\mathbb E\|s\|^2 = -\mathbb E\,\mathrm{tr}\,J =
 d/t - \mathbb E\,\mathrm{tr}\,C_w/t^2`: the relation of information and mean-square error (I-MMSE) of a Gaussian
-channel. At noisy training points all directions go together, as the information saturates.
+channel. At noisy training points all directions go together in the limit, as the information saturates.
 
 **At one state.** With :math:`R = \sum_{\mu>1} z_\mu`, :math:`-\ln w_1 = \ln(1 + R/z_1)`, and
 :math:`\ln(1+q) = \int_0^\infty e^{-v}(1 - e^{-qv})\,\mathrm dv/v`. With :math:`v = uz_1` and the own factor of

@@ -212,7 +212,8 @@ def frozen_squared_distance(x: States, *, variances: Variances, t_c: Times) -> N
 
     exactly, at any noise and for any data, because :math:`d + t\,\mathrm{tr}\,J = \mathrm{tr}\,C_w/t`,
     :math:`s = (\bar y - x)/t`, and mean square is variance plus squared mean. In the frozen phase it is
-    :math:`d\,t_g/t`: it grows as the noise falls, and is the ambient dimension at :math:`t_g`.
+    :math:`d\,t_g/t`: it grows as the noise falls, and where :math:`t_g \le t_c`, as at clean states, it is the ambient
+    dimension at :math:`t_g`.
 
     Parameters
     ----------
