@@ -150,8 +150,10 @@ def test_independent_draws_of_the_posterior_follow_marchenko_and_pastur():
     c = np.cov(np.linalg.cholesky(p) @ np.random.default_rng(1).normal(size=(n, draws)), bias=True)
 
     def expected(aspect):
+        def density(gamma):
+            return float(marchenko_pastur.density(gamma, variance=1.0, aspect=aspect))
+
         lower, upper = marchenko_pastur.edges(variance=1.0, aspect=aspect)
-        density = lambda gamma: float(marchenko_pastur.density(gamma, variance=1.0, aspect=aspect))  # noqa: E731
         return quad(density, max(0.5, lower), upper)[0]
 
     assert live_fraction(c, p) == pytest.approx(expected(n / draws), rel=0, abs=0.008)
