@@ -34,9 +34,8 @@ __all__ = ["THREADS", "execute_chapter"]
 
 OVERRUN = 1.5
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_VERSIONS = tuple(
-    "geomem numpy scipy torch matplotlib xarray scikit-learn scikit-image safetensors dask distributed".split()
-)
+_VERSIONS = ("geomem", "numpy", "scipy", "torch", "matplotlib", "xarray", "scikit-learn", "scikit-image")
+_VERSIONS += ("safetensors", "dask", "distributed")
 
 
 class ShortLivedKernel(AsyncKernelManager):
