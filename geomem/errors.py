@@ -14,6 +14,7 @@ __all__ = [
     "GeomemError",
     "InputError",
     "RegimeError",
+    "TrainingError",
 ]
 
 
@@ -39,6 +40,10 @@ class ClaimError(GeomemError, AssertionError):
 
 class ConvergenceError(GeomemError, ArithmeticError):
     """A numerical method did not reach the accuracy that it promises."""
+
+
+class TrainingError(GeomemError, ArithmeticError):
+    """The loss of a network became NaN or infinite; the message names the last checkpoint, which is whole."""
 
 
 class FigureError(GeomemError, ValueError):

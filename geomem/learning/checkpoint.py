@@ -1,0 +1,37 @@
+"""Checkpoints: named tensors and a note, written at once or not at all, read back only if whole."""
+
+import json
+from pathlib import Path
+
+from torch import Tensor
+
+from geomem.errors import ArchiveError
+from geomem.report.files import atomic_write
+
+__all__ = ["read", "write"]
+
+
+def write(path: Path, tensors: dict[str, Tensor], note: dict) -> None:
+    """Write tensors and a note (strict JSON) to one safetensors file, atomically."""
+    from safetensors.torch import save
+
+    whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    atomic_write(path, save(whole, {"note": json.dumps(note, sort_keys=True, allow_nan=False)}))
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors, on the CPU, and the note of a checkpoint.
+
+    Raises
+    ------
+    ArchiveError
+        There is no such file, it is not whole, or it is not a checkpoint.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, json.loads(file.metadata()["note"])
+    except (OSError, SafetensorError, TypeError, KeyError) as error:
+        raise ArchiveError(f"{path} is not a whole checkpoint ({error}); remove it to start anew") from error

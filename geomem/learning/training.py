@@ -1,0 +1,360 @@
+r"""Denoising score matching of one network or of many in one batched step.
+
+Member :math:`k` has :math:`N_k` training points, consecutive rows of one data tensor that all members share, and is
+trained on
+
+.. math:: \mathcal L_k(\theta) = \frac1d\,\mathbb E\,\lVert \varepsilon_\theta(y^\mu + \sqrt t\,\varepsilon, t)
+   - \varepsilon\rVert^2, \qquad \mu \le N_k,\quad \varepsilon \sim \mathcal N(0, I),\quad \ln t
+   \text{ uniform in } [\ln t_{\min}, \ln t_{\max}].
+
+The sum of the losses of all members has the gradients of each, since no weight is shared. What member :math:`k` draws
+for update :math:`n` is a function of its seed and of :math:`n` alone: it learns what it would learn alone, and a
+training that was killed goes on as if it had not been.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from tqdm import tqdm
+
+from geomem._typing import Float
+from geomem.distributions.base import check_states
+from geomem.errors import InputError, TrainingError
+from geomem.learning import checkpoint as checkpoints
+from geomem.learning.ensemble import Ensemble
+
+__all__ = ["Member", "Settings", "Training"]
+
+AHEAD = 10
+"""Updates whose random numbers are drawn at once."""
+RECORD = 100
+"""Updates in one entry of the recorded losses."""
+WEIGHTS, DRAWS = 0, 1
+"""What a member's seed is used for."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of an ensemble: rows ``start`` to ``start + n_points`` of the data, and a seed for all it draws.
+
+    Two members of one seed and different data start from the same weights and meet the same noise.
+    """
+
+    n_points: int
+    seed: int
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    r"""How every member is trained.
+
+    Parameters
+    ----------
+    batch : int
+        Points in a batch, drawn with replacement.
+    levels : int
+        Distinct noise levels in a batch, which it divides: one in each of as many equal strata of :math:`\ln t`, shared
+        by ``batch / levels`` points. Fewer of them make the embedding of the noise cheaper; the expected gradient is
+        the same for any number.
+    t_min, t_max : float
+        Smallest and largest noise variance.
+    optimizer : str
+        ``"adam"`` or ``"radam"``.
+    learning_rate : float
+        Constant.
+    ema : float
+        Decay :math:`\beta` of the averaged weights, in [0, 1).
+    ema_warmup : bool
+        At update :math:`n` use :math:`\min(\beta, n/(n+9))`, so that early averages do not hold the first weights.
+    clip : float, optional
+        Largest norm of a member's gradient; longer ones are shortened to it.
+
+    Notes
+    -----
+    As published (Achilli et al. 2024, arXiv:2410.08727, train_spectrum.py read at commit 7eee94c):
+    ``Settings(batch=128, levels=128, t_min=1e-4, t_max=2500.0, optimizer="radam", learning_rate=1e-4, ema=0.9999,
+    ema_warmup=False, clip=None)``, but for the strata and for batches drawn with replacement.
+    """
+
+    batch: int = 128
+    levels: int = 16
+    t_min: float = 1e-4
+    t_max: float = 100.0
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    ema: float = 0.999
+    ema_warmup: bool = True
+    clip: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        if self.levels < 1 or self.batch < 1 or self.batch % self.levels:
+            raise InputError(f"got batch = {self.batch}, levels = {self.levels}, expected a multiple of levels >= 1")
+        if not 0 < self.t_min < self.t_max < math.inf:
+            raise InputError(f"got t_min = {self.t_min}, t_max = {self.t_max}, expected 0 < t_min < t_max")
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"got optimizer = {self.optimizer!r}, expected one of {', '.join(OPTIMIZERS)}")
+        if not (0 < self.learning_rate < math.inf and 0 <= self.ema < 1):
+            raise InputError(f"got learning_rate = {self.learning_rate}, ema = {self.ema}, expected > 0 and in [0, 1)")
+        if self.clip is not None and not self.clip > 0:
+            raise InputError(f"got clip = {self.clip}, expected a positive number, or None")
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": lambda weights, rate: torch.optim.Adam(weights, lr=rate, fused=True),
+    "radam": lambda weights, rate: torch.optim.RAdam(weights, lr=rate, foreach=True),
+}
+
+
+class Training:
+    r"""K networks in training; ``advance`` takes them to a number of updates, ``averaged`` are their scores there.
+
+    Parameters
+    ----------
+    make : callable
+        Given a ``torch.Generator`` returns a network that predicts noise, as :func:`geomem.learning.networks.mlp`.
+    data : Tensor, shape (n, d), floating point
+        Rows that the members draw from; taken in the dtype of the networks. Its device is that of the training.
+    members : sequence of Member
+        At least one.
+    settings : Settings
+        The same for all members.
+
+    Raises
+    ------
+    InputError
+        Data with NaN or of a wrong shape; no member, or one whose rows are not in the data.
+
+    Notes
+    -----
+    Regime: on one device and with one number of threads everything is a function of data, members, and settings. On
+    another the sums are taken in another order, and trainings part after some hundred updates.
+
+    Examples
+    --------
+    >>> from geomem.learning.networks import mlp
+    >>> data = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    >>> make = lambda generator: mlp(2, width=8, embedding=(4, 8), data_variance=1.0, generator=generator)
+    >>> training = Training(make, data, [Member(n_points=4, seed=0), Member(n_points=8, seed=1)], Settings(batch=16))
+    >>> training.advance(20), len(training.averaged)
+    (20, 2)
+    """
+
+    def __init__(
+        self,
+        make: Callable[[torch.Generator], nn.Module],
+        data: Float[Tensor, "n d"],
+        members: Sequence[Member],
+        settings: Settings | None = None,
+    ) -> None:
+        check_states(data)
+        self.members, self.settings = tuple(members), settings or Settings()
+        for k, m in enumerate(self.members):
+            if m.n_points < 1 or m.start < 0 or m.start + m.n_points > len(data):
+                raise InputError(f"got member {k} with rows {m.start} to {m.start + m.n_points}, data has {len(data)}")
+        first = Ensemble([make(torch.Generator().manual_seed(seed_of(m, WEIGHTS))) for m in self.members])
+        self.data = data.to(first.dtype)
+        self._template = first.template.to(data.device)
+        self._weights = {name: w.to(data.device).requires_grad_() for name, w in first.weights.items()}
+        self._average = {name: w.detach().clone() for name, w in self._weights.items()}
+        self._optimizer = OPTIMIZERS[self.settings.optimizer](list(self._weights.values()), self.settings.learning_rate)
+        self.n_updates = 0
+        self._sum = self.data.new_zeros(len(self.members))
+        self._losses: list[Tensor] = []
+        self._checked, self._drawn = 0, (-1, ())
+
+    @property
+    def averaged(self) -> Ensemble:
+        """The members with their averaged weights."""
+        return self._ensemble(self._average)
+
+    @property
+    def current(self) -> Ensemble:
+        """The members with the weights of the last update."""
+        return self._ensemble(self._weights)
+
+    @property
+    def losses(self) -> Float[Tensor, "records k"]:
+        """Losses of each member, means over 100 updates, on the CPU."""
+        return torch.stack(self._losses) if self._losses else torch.empty(0, len(self.members), dtype=self.data.dtype)
+
+    def advance(
+        self,
+        n_updates: int,
+        *,
+        checkpoint: Path | None = None,
+        every: int = 1000,
+        deadline: float | None = None,
+        progress: bool = False,
+    ) -> int:
+        """Train up to ``n_updates`` in all, or to the deadline, and return the number of updates made so far.
+
+        Parameters
+        ----------
+        n_updates : int
+            Counted from the first one ever made; nothing is done if there are as many already.
+        checkpoint : Path, optional
+            File to save to after every ``every`` updates and at the end.
+        every : int
+            Updates between two checkpoints.
+        deadline : float, optional
+            Value of ``time.time()`` after which no further update is begun.
+        progress : bool
+            Show a bar with the rate of updates and the mean loss.
+
+        Raises
+        ------
+        TrainingError
+            The loss of a member is NaN or infinite. The checkpoint, if there is one, is from before.
+        """
+        bar = tqdm(total=n_updates, initial=self.n_updates, unit="update", disable=not progress)
+        with bar:
+            while self.n_updates < n_updates and not (deadline is not None and time.time() >= deadline):
+                self._update()
+                bar.update()
+                if self.n_updates % AHEAD == 0 or self.n_updates == n_updates:
+                    self._check(checkpoint)
+                if self.n_updates % RECORD == 0:
+                    self._losses.append((self._sum / RECORD).cpu())
+                    self._sum.zero_()
+                    bar.set_postfix(loss=f"{self._losses[-1].mean():.4g}")
+                if checkpoint is not None and self.n_updates % every == 0:
+                    self.save(checkpoint)
+            if checkpoint is not None and self.n_updates > 0:
+                self.save(checkpoint)
+        return self.n_updates
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, atomically: weights, averages, optimizer, losses, and what they belong to.
+
+        Raises
+        ------
+        TrainingError
+            The loss of a member is NaN or infinite; nothing is written.
+        """
+        self._check(path)
+        tensors = {f"weights.{name}": w for name, w in self._weights.items()}
+        tensors |= {f"average.{name}": w for name, w in self._average.items()}
+        for i, state in enumerate(self._optimizer.state.values()):
+            tensors |= {f"optimizer.{i}.{key}": value for key, value in state.items()}
+        checkpoints.write(path, tensors | {"sum": self._sum, "losses": self.losses}, self._note())
+
+    def resume(self, path: Path) -> int:
+        """Go back, or on, to a checkpoint, and return its number of updates.
+
+        Raises
+        ------
+        ArchiveError
+            No whole checkpoint is there.
+        InputError
+            It is of other data, members, settings, or networks.
+        """
+        tensors, note = checkpoints.read(path)
+        own = self._note()
+        for what in own:
+            if what != "n_updates" and note.get(what) != own[what]:
+                raise InputError(f"{path} is a checkpoint of other {what}: got {note.get(what)}, expected {own[what]}")
+        with torch.no_grad():
+            for kind, weights in (("weights", self._weights), ("average", self._average)):
+                for name, weight in weights.items():
+                    weight.copy_(tensors[f"{kind}.{name}"])
+        self._optimizer.state.clear()
+        for name, value in tensors.items():
+            if name.startswith("optimizer."):
+                _, i, key = name.split(".")
+                weight = list(self._weights.values())[int(i)]
+                self._optimizer.state[weight][key] = value if key == "step" else value.to(weight.device)
+        self._sum = tensors["sum"].to(self.data.device)
+        self._losses = list(tensors["losses"])
+        self.n_updates = self._checked = note["n_updates"]
+        return self.n_updates
+
+    def _update(self) -> None:
+        """Make one update of every member."""
+        x, t, noise = self._batch()
+        predicted = vmap(lambda w, x, t: functional_call(self._template, w, (x, t)))(self._weights, x, t)
+        losses = (predicted - noise).square().mean((1, 2, 3))
+        losses.sum().backward()
+        if self.settings.clip is not None:
+            shorten([w.grad for w in self._weights.values()], self.settings.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.n_updates += 1
+        self._sum += losses.detach()
+        beta = self.settings.ema
+        if self.settings.ema_warmup:
+            beta = min(beta, self.n_updates / (self.n_updates + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self._average.values()), list(self._weights.values()), 1 - beta)
+
+    def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return noisy states (k, levels, batch/levels, d), their variances (k, levels, 1), and their noise."""
+        block, within = divmod(self.n_updates, AHEAD)
+        if self._drawn[0] != block:
+            draws = zip(*(self._draw(m, block) for m in self.members), strict=True)
+            self._drawn = block, tuple(torch.stack(d, dim=1) for d in draws)
+        rows, strata, noise = (d[within] for d in self._drawn[1])
+        s, levels = self.settings, self.settings.levels
+        u = (torch.arange(levels, device=strata.device) + strata) / levels
+        t = (s.t_min * (s.t_max / s.t_min) ** u)[..., None].to(self.data.dtype)
+        noise = noise.unflatten(1, (levels, -1))
+        return self.data[rows].unflatten(1, (levels, -1)) + t.sqrt()[..., None] * noise, t, noise
+
+    def _draw(self, member: Member, block: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return rows, strata, and noise of ``AHEAD`` updates of one member."""
+        s, device = self.settings, self.data.device
+        random = torch.Generator(device).manual_seed(seed_of(member, DRAWS, block))
+        rows = torch.rand(AHEAD, s.batch, generator=random, dtype=torch.float64, device=device)
+        strata = torch.rand(AHEAD, s.levels, generator=random, dtype=torch.float64, device=device)
+        size = AHEAD, s.batch, self.data.shape[1]
+        noise = torch.randn(size, generator=random, dtype=self.data.dtype, device=device)
+        return member.start + (rows * member.n_points).long(), strata, noise
+
+    def _check(self, path: Path | None) -> None:
+        """Raise if a loss since the last check was NaN or infinite."""
+        bad = (~torch.isfinite(self._sum)).nonzero().flatten().tolist()
+        if bad:
+            kept = f"the last checkpoint, {path}, is whole" if path and path.exists() else "there is no checkpoint"
+            raise TrainingError(
+                f"got a loss that is NaN or infinite for members {bad} between updates {self._checked} and "
+                f"{self.n_updates}; {kept}; try a smaller learning_rate than {self.settings.learning_rate}, or clip"
+            )
+        self._checked = self.n_updates
+
+    def _ensemble(self, weights: dict[str, Tensor]) -> Ensemble:
+        ensemble = Ensemble([self._template])
+        ensemble.weights = {name: w.detach().clone() for name, w in weights.items()}
+        return ensemble
+
+    def _note(self) -> dict:
+        """What a checkpoint belongs to, and how far it is."""
+        content = self.data.cpu().contiguous().view(torch.uint8).numpy()
+        return {
+            "n_updates": self.n_updates,
+            "settings": asdict(self.settings),
+            "members": json.loads(json.dumps([asdict(m) for m in self.members])),
+            "data": hashlib.sha256(content).hexdigest(),
+            "networks": {name: list(w.shape) for name, w in self._weights.items()},
+        }
+
+
+def seed_of(member: Member, *what: int) -> int:
+    """Return the seed of one stream of random numbers of a member."""
+    return int(np.random.SeedSequence((member.seed, *what)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def shorten(gradients: Sequence[Tensor], largest: float) -> None:
+    """Shorten the gradient of each member, its first index, to a largest norm."""
+    square = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0)
+    factor = (largest / (square.sqrt() + 1e-12)).clamp(max=1)
+    for g in gradients:
+        g.mul_(factor.view(-1, *(1,) * (g.ndim - 1)))
