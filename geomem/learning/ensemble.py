@@ -68,11 +68,11 @@ class Ensemble:
         """Of the weights, and of the states."""
         return next(iter(self.weights.values())).dtype
 
-    def to(self, dtype: torch.dtype) -> "Ensemble":
-        """Return a copy with weights of another dtype."""
+    def to(self, target: torch.dtype | torch.device | str) -> "Ensemble":
+        """Return a copy with weights of another dtype, or on another device."""
         other = copy.copy(self)
-        other.template = copy.deepcopy(self.template).to(dtype)
-        other.weights = {name: weight.to(dtype, copy=True) for name, weight in self.weights.items()}
+        other.template = copy.deepcopy(self.template).to(target)
+        other.weights = {name: weight.to(target, copy=True) for name, weight in self.weights.items()}
         return other
 
     def double(self) -> "Ensemble":
