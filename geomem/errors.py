@@ -14,6 +14,7 @@ __all__ = [
     "GeomemError",
     "InputError",
     "RegimeError",
+    "SweepError",
     "TrainingError",
 ]
 
@@ -52,3 +53,7 @@ class FigureError(GeomemError, ValueError):
 
 class ArchiveError(GeomemError):
     """A stored array file is damaged, or does not match its checksum."""
+
+
+class SweepError(GeomemError):
+    """A sweep is not whole: points are unfinished, have failed, or returned what cannot be kept."""

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = "jaxtyping beartype sklearn skimage rich typer pytest hypothesis mpmath jupytext papermill sphinx grimp"
+OPTIONAL += " safetensors dask distributed"
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages([str(ROOT / "geomem")], "geomem.") if "__main__" not in module.name
 )

@@ -62,19 +62,18 @@ def sweep(
 ) -> Outcome:
     """Return what was reached after every point that is not finished was run, in order.
 
+    A point that raises, or ends several workers one after another, is a failure: its traceback is printed at the end
+    and returned, and nothing else stops. When a worker is killed, another takes the point on from its checkpoint.
+
     Parameters
     ----------
     run
         Called as ``run(point, earlier=, checkpoint=, deadline=)``: the data set of the point's file, or None; a path
-        of the point's own; the ``time.time()`` to stop at, or None. Returns a Dataset with ``attrs["finished"]`` 0 or 1.
-    points
-        What tells the runs apart: a file is named by its point's values.
-    folder
-        Where the files are, and stay.
-    workers
-        Processes of a local cluster, one thread each; 0: this process.
-    address
-        A running scheduler, such as ``"tcp://localhost:8786"``, in place of workers of our own.
+        of its own; the ``time.time()`` to stop at, or None. It returns a Dataset with ``attrs["finished"]`` 0 or 1.
+    points, folder
+        What tells the runs apart, since a file is named by its point's values; and where the files are, and stay.
+    workers, address
+        Processes of a local cluster, one thread each (0: this process); or a scheduler, ``"tcp://localhost:8786"``.
     minutes
         Time for this piece; no point is begun after it.
 
@@ -82,11 +81,6 @@ def sweep(
     ------
     InputError
         Two points share a file, a name is empty or too long, or the ways to compute contradict each other.
-
-    Notes
-    -----
-    A point that raises, or ends several workers one after another, is a failure: its traceback is printed at the end
-    and returned, and nothing else stops. When a worker is killed, another takes the point on from its checkpoint.
 
     Examples
     --------
@@ -102,11 +96,11 @@ def sweep(
         raise InputError(f"got {workers=}, {address=}, {minutes=}; expected workers or an address, and minutes >= 0")
     folder = Path(folder).resolve()
     deadline = None if minutes is None else time.time() + 60 * minutes
-    tasks: dict[str, tuple] = {}
+    tasks = {}
     for point in points:
         name = ",".join(re.sub(r"[^\w.+=-]+", "_", f"{key}={value}") for key, value in point.items())
         if name in tasks or not 0 < len(name) <= 200:
-            raise InputError(f"the file name {name!r} of {point} is empty, long, or another's; tell the points apart")
+            raise InputError(f"the file name {name!r} of {point} is empty, too long, or another's; tell points apart")
         tasks[name] = (run, point, folder / f"{name}.nc", deadline)
     finished, failures = set(), {}
     ended = _on_cluster(tasks, workers, address) if workers or address else ((n, *_one(*tasks[n])) for n in tasks)
@@ -144,11 +138,11 @@ def _on_cluster(tasks: dict[str, tuple], workers: int, address: str | None) -> I
     from distributed import Client, LocalCluster, as_completed
 
     with ExitStack() as stack:
-        if address is None:
+        if not address:
             # One task at a time on a worker: a death is held against the point that ran, not against one that waited.
             stack.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0}))
-            options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-            address = stack.enter_context(LocalCluster(**options))
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            address = stack.enter_context(cluster).scheduler_address
         client = stack.enter_context(Client(address))
         names = {client.submit(_one, *task, pure=False): name for name, task in tasks.items()}
         for future in as_completed(names):
