@@ -77,6 +77,10 @@ class NoiseMLP(nn.Module):
         skip = (t.sqrt()[..., None] / total) * x
         return skip - (self.data_variance / total).sqrt() * self.residual(x / total.sqrt(), t.log())
 
+    def loss_weight(self, t: Tensor) -> Tensor:
+        """Return the weight of the squared error of the noise: that which makes the error of F count alike at any t."""
+        return torch.ones_like(t) if self.data_variance is None else (t + self.data_variance) / self.data_variance
+
     def residual(self, x: Tensor, label: Tensor) -> Tensor:
         angles = label[..., None] * self.frequencies
         e = self.embed_in(torch.cat([angles.sin(), angles.cos()], dim=-1))
@@ -112,7 +116,9 @@ def mlp(
 
     The second form is the denoiser :math:`D = \frac{\sigma^2}{t+\sigma^2}x + \sqrt{\frac{t\sigma^2}{t+\sigma^2}}F`:
     for data of variance :math:`\sigma^2` in each direction the linear part is the best linear denoiser, the input of
-    :math:`F` has unit variance, and so has the target that is left to it.
+    :math:`F` has unit variance, and so has the target that is left to it. The squared error of the noise is
+    :math:`\frac{\sigma^2}{t+\sigma^2}` times that of :math:`F`, so training weights it by the inverse, the network's
+    method ``loss_weight(t)``: otherwise large noises would hardly be learned. As published the weight is one.
 
     Parameters
     ----------

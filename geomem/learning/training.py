@@ -3,9 +3,12 @@ r"""Denoising score matching of one network or of many in one batched step.
 Member :math:`k` has :math:`N_k` training points, consecutive rows of one data tensor that all members share, and is
 trained on
 
-.. math:: \mathcal L_k(\theta) = \frac1d\,\mathbb E\,\lVert \varepsilon_\theta(y^\mu + \sqrt t\,\varepsilon, t)
-   - \varepsilon\rVert^2, \qquad \mu \le N_k,\quad \varepsilon \sim \mathcal N(0, I),\quad \ln t
-   \text{ uniform in } [\ln t_{\min}, \ln t_{\max}].
+.. math:: \mathcal L_k(\theta) = \frac1d\,\mathbb E\,\lambda(t)\,
+   \lVert \varepsilon_\theta(y^\mu + \sqrt t\,\varepsilon, t) - \varepsilon\rVert^2, \qquad \mu \le N_k,\quad \varepsilon \sim \mathcal N(0, I),\quad \ln t
+   \text{ uniform in } [\ln t_{\min}, \ln t_{\max}],
+
+with the weight :math:`\lambda` that the network states in a method ``loss_weight``, or one. What is recorded is the
+loss without the weight.
 
 The sum of the losses of all members has the gradients of each, since no weight is shared. What member :math:`k` draws
 for update :math:`n` is a function of its seed and of :math:`n` alone: it learns what it would learn alone, and a
@@ -164,6 +167,7 @@ class Training:
         first = Ensemble([make(torch.Generator().manual_seed(seed_of(m, WEIGHTS))) for m in self.members])
         self.data = data.to(first.dtype)
         self._template = first.template.to(data.device)
+        self._weigh = getattr(first.template, "loss_weight", torch.ones_like)
         self._weights = {name: w.to(data.device).requires_grad_() for name, w in first.weights.items()}
         self._average = {name: w.detach().clone() for name, w in self._weights.items()}
         self._optimizer = OPTIMIZERS[self.settings.optimizer](list(self._weights.values()), self.settings.learning_rate)
@@ -244,7 +248,7 @@ class Training:
         self._check(path)
         tensors = {f"weights.{name}": w for name, w in self._weights.items()}
         tensors |= {f"average.{name}": w for name, w in self._average.items()}
-        for i, state in enumerate(self._optimizer.state.values()):
+        for i, state in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{key}": value for key, value in state.items()}
         checkpoints.write(path, tensors | {"sum": self._sum, "losses": self.losses}, self._note())
 
@@ -267,12 +271,13 @@ class Training:
             for kind, weights in (("weights", self._weights), ("average", self._average)):
                 for name, weight in weights.items():
                     weight.copy_(tensors[f"{kind}.{name}"])
-        self._optimizer.state.clear()
+        state: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             if name.startswith("optimizer."):
                 _, i, key = name.split(".")
-                weight = list(self._weights.values())[int(i)]
-                self._optimizer.state[weight][key] = value if key == "step" else value.to(weight.device)
+                state.setdefault(int(i), {})[key] = value
+        self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state})
+        self._optimizer.zero_grad()
         self._sum = tensors["sum"].to(self.data.device)
         self._losses = list(tensors["losses"])
         self.n_updates = self._checked = note["n_updates"]
@@ -282,14 +287,14 @@ class Training:
         """Make one update of every member."""
         x, t, noise = self._batch()
         predicted = vmap(lambda w, x, t: functional_call(self._template, w, (x, t)))(self._weights, x, t)
-        losses = (predicted - noise).square().mean((1, 2, 3))
-        losses.sum().backward()
+        errors = (predicted - noise).square().mean((2, 3))
+        (self._weigh(t[..., 0]) * errors).mean(1).sum().backward()
         if self.settings.clip is not None:
             shorten([w.grad for w in self._weights.values()], self.settings.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self.n_updates += 1
-        self._sum += losses.detach()
+        self._sum += errors.detach().mean(1)
         beta = self.settings.ema
         if self.settings.ema_warmup:
             beta = min(beta, self.n_updates / (self.n_updates + 9))
