@@ -4,8 +4,8 @@ Member :math:`k` has :math:`N_k` training points, consecutive rows of one data t
 trained on
 
 .. math:: \mathcal L_k(\theta) = \frac1d\,\mathbb E\,\lambda(t)\,
-   \lVert \varepsilon_\theta(y^\mu + \sqrt t\,\varepsilon, t) - \varepsilon\rVert^2, \qquad \mu \le N_k,\quad \varepsilon \sim \mathcal N(0, I),\quad \ln t
-   \text{ uniform in } [\ln t_{\min}, \ln t_{\max}],
+   \lVert \varepsilon_\theta(y^\mu + \sqrt t\,\varepsilon, t) - \varepsilon\rVert^2, \qquad \mu \le N_k,\quad
+   \varepsilon \sim \mathcal N(0, I),\quad \ln t \text{ uniform in } [\ln t_{\min}, \ln t_{\max}],
 
 with the weight :math:`\lambda` that the network states in a method ``loss_weight``, or one. What is recorded is the
 loss without the weight.
