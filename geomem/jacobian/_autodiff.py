@@ -17,7 +17,7 @@ from geomem.distributions.base import Score, Variance, as_variance
 from geomem.errors import InputError
 from geomem.jacobian._score import RANDOM, evaluate, of_rows
 
-__all__ = ["Route", "apply_by_rows", "find_route", "forward_products", "reverse_rows"]
+__all__ = ["Route", "apply_by_rows", "find_route", "forward_products", "load_forward_mode", "reverse_rows"]
 
 Route: TypeAlias = Literal["vectorized", "forward", "reverse"]
 
@@ -87,7 +87,7 @@ def find_route(score: Score, x: Float[Tensor, "batch d"], t: Variance) -> Route:
     InputError
         The score draws random numbers, or torch cannot differentiate it.
     """
-    _load_forward_mode()
+    load_forward_mode()
     state, time = x[:1], of_rows(t, slice(1))
     refusal: RuntimeError | None = None
     for route, multiply in ATTEMPTS.items():
@@ -140,7 +140,7 @@ ATTEMPTS: dict[Route, Callable[..., Tensor]] = {
 
 
 @functools.cache
-def _load_forward_mode() -> None:
+def load_forward_mode() -> None:
     """Let torch load its forward-mode rules, once: it warns of a deprecation of its own when it does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -29,9 +29,13 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
     """
     from safetensors import SafetensorError, safe_open
 
+    if not Path(path).is_file():
+        raise ArchiveError(f"got {path}, where no file is, expected a checkpoint; give the path that one was saved to")
     try:
         with safe_open(path, "pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, json.loads(file.metadata()["note"])
-    except (OSError, SafetensorError, TypeError, KeyError) as error:
-        raise ArchiveError(f"{path} is not a whole checkpoint ({error}); remove it to start anew") from error
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise ArchiveError(
+            f"got {path}, which is not whole or no checkpoint ({error}), expected one; remove it to start anew"
+        ) from error

@@ -5,6 +5,8 @@ is spent on calls is spent once.
 """
 
 import copy
+import hashlib
+import json
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +16,7 @@ from torch.func import functional_call, jvp, stack_module_state, vmap
 from geomem._typing import Float
 from geomem.distributions.base import Variance, as_variance, check_states
 from geomem.errors import InputError
+from geomem.jacobian._autodiff import load_forward_mode
 from geomem.learning.networks import NetworkScore
 
 __all__ = ["Ensemble"]
@@ -29,12 +32,14 @@ class Ensemble:
     Parameters
     ----------
     networks : sequence of torch.nn.Module
-        At least one, all of one architecture and dtype. Their weights are copied.
+        At least one, all of one architecture and dtype: they differ in their weights and in nothing else. Their
+        weights are copied.
 
     Raises
     ------
     InputError
-        No network, or networks whose weights differ in name, shape, or dtype.
+        No network, one without weights, or networks that differ in more than the values of their weights: in names,
+        shapes, or dtype of weights, in the settings of a module, or in buffers.
 
     Examples
     --------
@@ -52,10 +57,15 @@ class Ensemble:
         networks = list(networks)
         if not networks:
             raise InputError("got no network, expected at least one")
-        shapes = [{name: (p.shape, p.dtype) for name, p in network.named_parameters()} for network in networks]
-        for k, own in enumerate(shapes):
-            if own != shapes[0]:
-                raise InputError(f"got networks of different architecture or dtype: number {k} is not like number 0")
+        if next(networks[0].parameters(), None) is None:
+            raise InputError(f"got a network without weights, {type(networks[0]).__name__}, expected some")
+        first = fingerprint(networks[0])
+        for k, network in enumerate(networks):
+            if fingerprint(network) != first:
+                raise InputError(
+                    f"got networks of different architecture or dtype: number {k} is not like number 0, expected all "
+                    "alike but for the values of their weights; make an ensemble of each kind"
+                )
         self.template = copy.deepcopy(networks[0]).requires_grad_(False)
         stacked, _ = stack_module_state(networks)
         self.weights = {name: weight.detach().clone() for name, weight in stacked.items()}
@@ -80,9 +90,15 @@ class Ensemble:
         return self.to(torch.float64)
 
     def member(self, k: int) -> NetworkScore:
-        """Return the score of member ``k``, a network of its own with a copy of the weights."""
+        """Return the score of member ``k``, a network of its own with a copy of the weights.
+
+        Raises
+        ------
+        InputError
+            There is no such member; as in lists, -1 is the last.
+        """
         if not -len(self) <= k < len(self):
-            raise InputError(f"got member {k} of an ensemble of {len(self)}")
+            raise InputError(f"got member {k}, expected one of the {len(self)} from 0 to {len(self) - 1}")
         network = copy.deepcopy(self.template)
         network.load_state_dict({name: weight[k] for name, weight in self.weights.items()}, strict=False)
         return NetworkScore(network)
@@ -143,6 +159,7 @@ class Ensemble:
         if chunk_size < 1:
             raise InputError(f"got chunk_size = {chunk_size}, expected at least 1")
         groups, t = self._grouped(x, t)
+        load_forward_mode()
         unit = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
 
         def column(e: Tensor) -> Tensor:
@@ -153,10 +170,27 @@ class Ensemble:
 
     def _grouped(self, x: Tensor, t: Variance) -> tuple[Tensor, Tensor]:
         """Return states (K, n, d) and variances (K, n), or raise."""
-        check_states(x)
+        check_states(x, getattr(self.template, "ambient_dim", None))
         if x.dtype != self.dtype:
-            raise InputError(f"got states of {x.dtype} for networks of {self.dtype}; convert one of them")
+            raise InputError(
+                f"got states of {x.dtype} for networks of {self.dtype}, expected the same; convert one of them"
+            )
         if len(x) == 0 or len(x) % len(self):
             raise InputError(f"got {len(x)} states for {len(self)} members, expected as many for each: a multiple")
         shape = len(self), len(x) // len(self)
         return x.unflatten(0, shape), as_variance(t, x).to(x.dtype).unflatten(0, shape)
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Return a hash of all that makes the function but the values of the weights, the same in every process."""
+    plain = (bool, int, float, str, tuple, type(None))
+    modules = {
+        name: [
+            type(module).__qualname__,
+            {key: repr(v) for key, v in vars(module).items() if isinstance(v, plain) and not key.startswith("_")},
+        ]
+        for name, module in network.named_modules()
+    }
+    weights = {name: [list(p.shape), str(p.dtype)] for name, p in network.named_parameters()}
+    buffers = {name: [str(b.dtype), b.tolist()] for name, b in network.named_buffers()}
+    return hashlib.sha256(json.dumps([modules, weights, buffers], sort_keys=True).encode()).hexdigest()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from geomem._typing import Float
-from geomem.distributions.base import Variance, as_variance
+from geomem.distributions.base import Variance, as_variance, check_states
 from geomem.errors import InputError
 
 __all__ = ["NetworkScore", "mlp"]
@@ -216,15 +216,16 @@ class NetworkScore:
         Raises
         ------
         InputError
-            States that are no (batch, d) tensor of the network's dtype; for ``t`` see
+            States of another dtype than the network's weights, or of another dimension than its ``ambient_dim`` if it
+            has one; see also :func:`~geomem.distributions.base.check_states` and
             :func:`~geomem.distributions.base.as_variance`.
         """
-        if not isinstance(x, Tensor) or x.ndim != 2:
-            got = f"of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"of type {type(x).__name__}"
-            raise InputError(f"got states {got}, expected a tensor (batch, d); one state per row")
+        check_states(x, getattr(self.network, "ambient_dim", None))
         weights = next(iter(self.network.parameters()), x) if isinstance(self.network, nn.Module) else x
         if x.dtype != weights.dtype:
-            raise InputError(f"got states of {x.dtype} for a network of {weights.dtype}; convert one of them")
+            raise InputError(
+                f"got states of {x.dtype} for a network of {weights.dtype}, expected the same; convert one of them"
+            )
         return self.network(x, as_variance(t, x).to(x.dtype))
 
     def score(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d"]:

@@ -16,7 +16,6 @@ training that was killed goes on as if it had not been.
 """
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -31,9 +30,9 @@ from tqdm import tqdm
 
 from geomem._typing import Float
 from geomem.distributions.base import check_states
-from geomem.errors import InputError, TrainingError
+from geomem.errors import ArchiveError, InputError, TrainingError
 from geomem.learning import checkpoint as checkpoints
-from geomem.learning.ensemble import Ensemble
+from geomem.learning.ensemble import Ensemble, fingerprint
 
 __all__ = ["Member", "Settings", "Training"]
 
@@ -43,6 +42,8 @@ RECORD = 100
 """Updates in one entry of the recorded losses."""
 WEIGHTS, DRAWS = 0, 1
 """What a member's seed is used for."""
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What both optimizers keep for each weight."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.levels < 1 or self.batch < 1 or self.batch % self.levels:
-            raise InputError(f"got batch = {self.batch}, levels = {self.levels}, expected a multiple of levels >= 1")
+            raise InputError(f"got batch = {self.batch}, levels = {self.levels}, expected a multiple of levels, >= 1")
         if not 0 < self.t_min < self.t_max < math.inf:
-            raise InputError(f"got t_min = {self.t_min}, t_max = {self.t_max}, expected 0 < t_min < t_max")
+            raise InputError(f"got t_min = {self.t_min}, t_max = {self.t_max}, expected 0 < t_min < t_max, finite")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"got optimizer = {self.optimizer!r}, expected one of {', '.join(OPTIMIZERS)}")
         if not (0 < self.learning_rate < math.inf and 0 <= self.ema < 1):
             raise InputError(f"got learning_rate = {self.learning_rate}, ema = {self.ema}, expected > 0 and in [0, 1)")
-        if self.clip is not None and not self.clip > 0:
-            raise InputError(f"got clip = {self.clip}, expected a positive number, or None")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            raise InputError(f"got clip = {self.clip}, expected a positive finite number, or None for no clipping")
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -161,10 +162,18 @@ class Training:
     ) -> None:
         check_states(data)
         self.members, self.settings = tuple(members), settings or Settings()
+        if not self.members:
+            raise InputError("got no member, expected at least one")
         for k, m in enumerate(self.members):
             if m.n_points < 1 or m.start < 0 or m.start + m.n_points > len(data):
-                raise InputError(f"got member {k} with rows {m.start} to {m.start + m.n_points}, data has {len(data)}")
+                raise InputError(
+                    f"got member {k} with rows {m.start} to {m.start + m.n_points}, expected at least one of the "
+                    f"{len(data)} rows of the data and none beyond"
+                )
+            if not 0 <= m.seed < 2**32:
+                raise InputError(f"got member {k} with seed {m.seed}, expected one from 0 to 2**32 - 1")
         first = Ensemble([make(torch.Generator().manual_seed(seed_of(m, WEIGHTS))) for m in self.members])
+        check_states(data, getattr(first.template, "ambient_dim", None))
         self.data = data.to(first.dtype)
         self._template = first.template.to(data.device)
         self._weigh = getattr(first.template, "loss_weight", torch.ones_like)
@@ -175,6 +184,12 @@ class Training:
         self._sum = self.data.new_zeros(len(self.members))
         self._losses: list[Tensor] = []
         self._checked, self._drawn = 0, (-1, ())
+        self._origin = {
+            "settings": asdict(self.settings),
+            "members": [[int(m.n_points), int(m.seed), int(m.start)] for m in self.members],
+            "data": hashlib.sha256(self.data.cpu().contiguous().view(torch.uint8).numpy()).hexdigest(),
+            "networks": fingerprint(self._template),
+        }
 
     @property
     def averaged(self) -> Ensemble:
@@ -217,15 +232,21 @@ class Training:
 
         Raises
         ------
+        InputError
+            ``every`` < 1.
         TrainingError
-            The loss of a member is NaN or infinite. The checkpoint, if there is one, is from before.
+            A loss or a weight of a member is NaN or infinite. The checkpoint, if there is one, is from before: go on
+            from it by :meth:`resume`.
         """
+        if every < 1:
+            raise InputError(f"got every = {every}, expected at least one update between two checkpoints")
+        saved = None
         bar = tqdm(total=n_updates, initial=self.n_updates, unit="update", disable=not progress)
         with bar:
             while self.n_updates < n_updates and not (deadline is not None and time.time() >= deadline):
                 self._update()
                 bar.update()
-                if self.n_updates % AHEAD == 0 or self.n_updates == n_updates:
+                if self.n_updates % AHEAD == 0:
                     self._check(checkpoint)
                 if self.n_updates % RECORD == 0:
                     self._losses.append((self._sum / RECORD).cpu())
@@ -233,7 +254,9 @@ class Training:
                     bar.set_postfix(loss=f"{self._losses[-1].mean():.4g}")
                 if checkpoint is not None and self.n_updates % every == 0:
                     self.save(checkpoint)
-            if checkpoint is not None and self.n_updates > 0:
+                    saved = self.n_updates
+            self._check(checkpoint)
+            if checkpoint is not None and saved != self.n_updates:
                 self.save(checkpoint)
         return self.n_updates
 
@@ -243,14 +266,15 @@ class Training:
         Raises
         ------
         TrainingError
-            The loss of a member is NaN or infinite; nothing is written.
+            A loss or a weight of a member is NaN or infinite; nothing is written.
         """
         self._check(path)
         tensors = {f"weights.{name}": w for name, w in self._weights.items()}
         tensors |= {f"average.{name}": w for name, w in self._average.items()}
         for i, state in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{key}": value for key, value in state.items()}
-        checkpoints.write(path, tensors | {"sum": self._sum, "losses": self.losses}, self._note())
+            tensors |= {f"optimizer.{i}.{key}": state[key] for key in MOMENTS}
+        tensors |= {"sum": self._sum, "losses": self.losses}
+        checkpoints.write(path, tensors, self._origin | {"n_updates": self.n_updates})
 
     def resume(self, path: Path) -> int:
         """Go back, or on, to a checkpoint, and return its number of updates.
@@ -258,41 +282,46 @@ class Training:
         Raises
         ------
         ArchiveError
-            No whole checkpoint is there.
+            No whole checkpoint of a training is there.
         InputError
             It is of other data, members, settings, or networks.
+
+        In each case nothing has changed.
         """
         tensors, note = checkpoints.read(path)
-        own = self._note()
-        for what in own:
-            if what != "n_updates" and note.get(what) != own[what]:
-                raise InputError(f"{path} is a checkpoint of other {what}: got {note.get(what)}, expected {own[what]}")
+        if not isinstance(note, dict) or set(note) != {*self._origin, "n_updates"}:
+            raise ArchiveError(f"got {path}, which is no checkpoint of a training, expected one; give another path")
+        for what, own in self._origin.items():
+            if note[what] != own:
+                raise InputError(
+                    f"got {path}, a checkpoint of other {what}: {note[what]}, expected {own}; "
+                    "make the training as it was made then, or begin anew with another path"
+                )
+        n_updates, expected = note["n_updates"], self._form(note["n_updates"])
+        if {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()} != expected:
+            raise ArchiveError(f"got {path} with other tensors than its note says, expected both of one training")
         with torch.no_grad():
-            for kind, weights in (("weights", self._weights), ("average", self._average)):
-                for name, weight in weights.items():
-                    weight.copy_(tensors[f"{kind}.{name}"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, i, key = name.split(".")
-                state.setdefault(int(i), {})[key] = value
+            for name, weight in self._weights.items():
+                weight.copy_(tensors[f"weights.{name}"])
+                self._average[name].copy_(tensors[f"average.{name}"])
+        steps = range(len(self._weights) if n_updates else 0)
+        state = {i: {key: tensors[f"optimizer.{i}.{key}"] for key in MOMENTS} for i in steps}
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": state})
-        self._optimizer.zero_grad()
         self._sum = tensors["sum"].to(self.data.device)
         self._losses = list(tensors["losses"])
-        self.n_updates = self._checked = note["n_updates"]
-        return self.n_updates
+        self.n_updates = self._checked = n_updates
+        return n_updates
 
     def _update(self) -> None:
         """Make one update of every member."""
         x, t, noise = self._batch()
         predicted = vmap(lambda w, x, t: functional_call(self._template, w, (x, t)))(self._weights, x, t)
         errors = (predicted - noise).square().mean((2, 3))
+        self._optimizer.zero_grad()
         (self._weigh(t[..., 0]) * errors).mean(1).sum().backward()
         if self.settings.clip is not None:
             shorten([w.grad for w in self._weights.values()], self.settings.clip)
         self._optimizer.step()
-        self._optimizer.zero_grad()
         self.n_updates += 1
         self._sum += errors.detach().mean(1)
         beta = self.settings.ema
@@ -325,13 +354,14 @@ class Training:
         return member.start + (rows * member.n_points).long(), strata, noise
 
     def _check(self, path: Path | None) -> None:
-        """Raise if a loss since the last check was NaN or infinite."""
-        bad = (~torch.isfinite(self._sum)).nonzero().flatten().tolist()
-        if bad:
+        """Raise if a weight, or a loss since the last check, is NaN or infinite."""
+        finite = [self._sum.isfinite(), *(w.isfinite().flatten(1).all(1) for w in self._weights.values())]
+        if not (whole := torch.stack(finite).all(0)).all():
             kept = f"the last checkpoint, {path}, is whole" if path and path.exists() else "there is no checkpoint"
             raise TrainingError(
-                f"got a loss that is NaN or infinite for members {bad} between updates {self._checked} and "
-                f"{self.n_updates}; {kept}; try a smaller learning_rate than {self.settings.learning_rate}, or clip"
+                f"got a loss or a weight that is NaN or infinite for members {(~whole).nonzero().flatten().tolist()} "
+                f"between updates {self._checked} and {self.n_updates}, expected finite numbers; {kept}; try a smaller "
+                f"learning_rate than {self.settings.learning_rate}, a clip, or data of unit size"
             )
         self._checked = self.n_updates
 
@@ -340,16 +370,16 @@ class Training:
         ensemble.weights = {name: w.detach().clone() for name, w in weights.items()}
         return ensemble
 
-    def _note(self) -> dict:
-        """What a checkpoint belongs to, and how far it is."""
-        content = self.data.cpu().contiguous().view(torch.uint8).numpy()
-        return {
-            "n_updates": self.n_updates,
-            "settings": asdict(self.settings),
-            "members": json.loads(json.dumps([asdict(m) for m in self.members])),
-            "data": hashlib.sha256(content).hexdigest(),
-            "networks": {name: list(w.shape) for name, w in self._weights.items()},
-        }
+    def _form(self, n_updates: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        """Return shape and dtype of each tensor in a checkpoint of so many updates."""
+        form = {}
+        for i, (name, w) in enumerate(self._weights.items()):
+            like = tuple(w.shape), w.dtype
+            form |= {f"weights.{name}": like, f"average.{name}": like}
+            if n_updates > 0:
+                form |= {f"optimizer.{i}.{key}": ((), torch.float32) if key == "step" else like for key in MOMENTS}
+        k, dtype = len(self.members), self.data.dtype
+        return form | {"sum": ((k,), dtype), "losses": ((n_updates // RECORD, k), dtype)}
 
 
 def seed_of(member: Member, *what: int) -> int:
