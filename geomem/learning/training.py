@@ -355,8 +355,8 @@ class Training:
 
     def _check(self, path: Path | None) -> None:
         """Raise if a weight, or a loss since the last check, is NaN or infinite."""
-        finite = [self._sum.isfinite(), *(w.isfinite().flatten(1).all(1) for w in self._weights.values())]
-        if not (whole := torch.stack(finite).all(0)).all():
+        sums = [self._sum, *(w.detach().flatten(1).sum(1) for w in self._weights.values())]  # finite as what they sum
+        if not (whole := torch.stack(sums).isfinite().all(0)).all():
             kept = f"the last checkpoint, {path}, is whole" if path and path.exists() else "there is no checkpoint"
             raise TrainingError(
                 f"got a loss or a weight that is NaN or infinite for members {(~whole).nonzero().flatten().tolist()} "
