@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
     def require_finished(self) -> None:
         """Raise SweepError, with every traceback, unless all points are finished."""
         if self.unfinished or self.failures:
-            counts = f"{len(self.unfinished)} points are unfinished and {len(self.failures)} failed"
+            counts = f"unfinished points: {len(self.unfinished)}, failed: {len(self.failures)}"
             texts = "".join(f"\n\n{name}: {text}" for name, text in self.failures.items())
             raise SweepError(f"{counts}; what was reached is kept: run again to go on{texts}")
 
@@ -95,6 +95,7 @@ def sweep(
     if workers < 0 or (workers and address) or (minutes is not None and not 0 <= minutes < math.inf):
         raise InputError(f"got {workers=}, {address=}, {minutes=}; expected workers or an address, and minutes >= 0")
     folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     deadline = None if minutes is None else time.time() + 60 * minutes
     tasks = {}
     for point in points:
@@ -119,10 +120,9 @@ def _one(run: Callable[..., xr.Dataset], point: dict, path: Path, deadline: floa
     """Take one point on; return whether it is finished, and the traceback if it raised."""
     try:
         earlier = xr.load_dataset(path, engine="h5netcdf") if path.exists() else None
-        if earlier is not None and earlier.attrs["finished"]:
-            return True, ""
-        if deadline is not None and time.time() >= deadline:
-            return False, ""
+        whole = earlier is not None and bool(earlier.attrs["finished"])
+        if whole or (deadline is not None and time.time() >= deadline):
+            return whole, ""
         result = run(dict(point), earlier=earlier, checkpoint=path.with_suffix(".checkpoint"), deadline=deadline)
         if not isinstance(result, xr.Dataset) or result.attrs.get("finished") not in (0, 1):
             raise SweepError(f"run returned {result!r}, expected an xarray.Dataset with the attribute finished 0 or 1")
@@ -132,7 +132,7 @@ def _one(run: Callable[..., xr.Dataset], point: dict, path: Path, deadline: floa
         return False, traceback.format_exc()
 
 
-def _on_cluster(tasks: dict[str, tuple], workers: int, address: str | None) -> Iterator[tuple[str, bool, str]]:
+def _on_cluster(tasks: dict[str, tuple], workers: int, address: str | None) -> Iterator[tuple]:
     """Run each task on Dask; yield its name and what it returned, as they end."""
     import dask
     from distributed import Client, LocalCluster, as_completed
