@@ -44,9 +44,9 @@ chapter: $(READY)  ## execute one chapter: make chapter CH=empirical-score
 	@test -n "$(CH)" || { echo "which chapter? make chapter CH=empirical-score"; exit 2; }
 	$(BOOK) execute $(CH) --seed $(SEED)
 
-full: $(READY)  ## one chapter at full size, no budget, in _build/full: make full EXPERIMENT=empirical-score
+full: $(READY)  ## one chapter at full size, no budget: make full EXPERIMENT=empirical-score (long ones also take MINUTES=, WORKERS=, SCHEDULER=)
 	@test -n "$(EXPERIMENT)" || { echo "which chapter? make full EXPERIMENT=empirical-score"; exit 2; }
-	$(BOOK) execute $(EXPERIMENT) --profile full --seed $(SEED)
+	$(strip $(if $(MINUTES),GEOMEM_MINUTES='$(MINUTES)') $(if $(WORKERS),GEOMEM_WORKERS='$(WORKERS)') $(if $(SCHEDULER),GEOMEM_SCHEDULER='$(SCHEDULER)') $(BOOK) execute $(EXPERIMENT) --profile full --seed $(SEED))
 
 status: $(READY)  ## each chapter: fresh or stale and why, last seconds, memory
 	@$(BOOK) status --seed $(SEED)
