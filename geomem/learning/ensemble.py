@@ -124,7 +124,8 @@ class Ensemble:
 
     def denoise(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d"]:
         r"""Return :math:`x - \sqrt t\,\varepsilon_\theta`, rows in K equal groups; errors as :meth:`predict_noise`."""
-        return x - as_variance(t, x).to(x.dtype).sqrt()[:, None] * self.predict_noise(x, t)
+        noise = self.predict_noise(x, t)
+        return x - as_variance(t, x).to(x.dtype).sqrt()[:, None] * noise
 
     def denoiser_jacobian(
         self, x: Float[Tensor, "batch d"], t: Variance, *, chunk_size: int = 8

@@ -8,6 +8,7 @@ Its best prediction is :math:`\mathbb E[\varepsilon \mid x] = -\sqrt t\,s(x, t)`
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -145,7 +146,7 @@ def mlp(
     Raises
     ------
     InputError
-        A size < 1, an odd or too small embedding, or a variance that is not positive and finite.
+        A size < 1, an odd or too small embedding, a variance that is not positive and finite, or another dtype.
 
     Notes
     -----
@@ -168,6 +169,8 @@ def mlp(
         raise InputError(f"got embedding[0] = {embedding[0]}, expected an even number of at least 4")
     if data_variance is not None and not 0 < data_variance < math.inf:
         raise InputError(f"got data_variance = {data_variance}, expected a positive finite number, or None")
+    if dtype not in (torch.float32, torch.float64):
+        raise InputError(f"got dtype = {dtype}, expected torch.float32 or torch.float64")
     return NoiseMLP(ambient_dim, width, n_blocks, embedding, data_variance, generator, dtype)
 
 
@@ -188,7 +191,7 @@ class NetworkScore:
 
     Parameters
     ----------
-    network : torch.nn.Module
+    network : torch.nn.Module or callable
         Called with states (batch, d) and variances (batch,); returns the predicted noise (batch, d). It is used as it
         is, in its own dtype and mode.
 
@@ -207,7 +210,7 @@ class NetworkScore:
     True
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module | Callable[[Tensor, Tensor], Tensor]) -> None:
         self.network = network
 
     def predict_noise(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d"]:
@@ -234,4 +237,5 @@ class NetworkScore:
 
     def denoise(self, x: Float[Tensor, "batch d"], t: Variance) -> Float[Tensor, "batch d"]:
         r"""Return :math:`x - \sqrt t\,\varepsilon_\theta`, units of ``x``; errors as :meth:`predict_noise`."""
-        return x - as_variance(t, x).to(x.dtype).sqrt()[:, None] * self.predict_noise(x, t)
+        noise = self.predict_noise(x, t)
+        return x - as_variance(t, x).to(x.dtype).sqrt()[:, None] * noise

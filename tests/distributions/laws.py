@@ -1,5 +1,6 @@
 """The laws of the contracts: how each is built, rotated and moved, its moments, and its support."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,20 @@ D = 4
 
 def normal(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def bad_states(x: Tensor) -> list:
+    """What every score must refuse where it takes states like ``x``."""
+    nan, infinite = x.clone(), x.clone()
+    nan[1, 2], infinite[0, 0] = math.nan, -math.inf
+    return [nan, infinite, x[0], x[:, :2], x[None], x.long(), x.tolist()]
+
+
+def bad_times(n: int) -> list:
+    """What every score must refuse as the variance of ``n`` states."""
+    zero, whole = torch.ones(n), torch.ones(n).long()
+    zero[1] = 0.0
+    return [0.0, -1.0, math.nan, math.inf, torch.ones(n - 1), torch.ones(n, 1), whole, "1", None, True, zero]
 
 
 def rotation(seed: int) -> Tensor:

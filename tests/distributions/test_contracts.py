@@ -14,7 +14,7 @@ from torch import Tensor
 
 from geomem.distributions import Sampler, Score, add_noise
 from geomem.errors import InputError
-from tests.distributions.laws import EYE, LAWS, MEANS, POINTS, ZERO, D, Law, normal, rotation
+from tests.distributions.laws import EYE, LAWS, MEANS, POINTS, ZERO, D, Law, bad_states, bad_times, normal, rotation
 
 TIMES = (0.03, 0.7, 20.0)
 
@@ -254,19 +254,14 @@ def _(law: Law):
 def _(law: Law):
     p, x = law.at_rest(), torch.zeros(3, D, dtype=torch.float64)
     vector = torch.ones(3, D, dtype=torch.float64)
-    nan, infinite = x.clone(), x.clone()
-    nan[1, 2], infinite[0, 0] = math.nan, -math.inf
-    bad_states = [nan, infinite, x[0], x[:, :2], x[None], x.long(), x.tolist()]
-    bad_times = [0.0, -1.0, math.nan, math.inf, torch.ones(2), torch.ones(3, 1), torch.ones(3).long(), "1", None, True]
-    bad_times.append(torch.tensor([1.0, 0.0, 1.0]))
     for method in (p.score, p.denoise, p.log_density, lambda y, t: p.posterior_covariance_matvec(y, t, vector)):
-        for bad in bad_states:
+        for bad in bad_states(x):
             with pytest.raises(InputError, match="expected"):
                 method(bad, 0.5)
-        for t in bad_times:
+        for t in bad_times(len(x)):
             with pytest.raises(InputError, match="expected"):
                 method(x, t)
-    for bad in [*bad_states, vector[:2]]:
+    for bad in [*bad_states(x), vector[:2]]:
         with pytest.raises(InputError, match="expected"):
             p.posterior_covariance_matvec(x, 0.5, bad)
 
