@@ -204,7 +204,7 @@ class Training:
     @property
     def losses(self) -> Float[Tensor, "records k"]:
         """Losses of each member, means over 100 updates, on the CPU."""
-        return torch.stack(self._losses) if self._losses else torch.empty(0, len(self.members), dtype=self.data.dtype)
+        return torch.stack(self._losses) if self._losses else self.data.new_empty(0, len(self.members)).cpu()
 
     def advance(
         self,
