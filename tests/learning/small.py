@@ -12,6 +12,8 @@ def network(seed: int = 0, *, dtype: torch.dtype = torch.float64, data_variance:
 
 
 def make(
-    generator: torch.Generator, *, dtype: torch.dtype = torch.float64, data_variance: float | None = 0.6, d: int = D
+    generator: torch.Generator, *, dtype: torch.dtype = torch.float64, data_variance: float | None = 0.6
 ) -> NoiseMLP:
-    return mlp(d, width=8, embedding=(4, 12), data_variance=data_variance, generator=generator, dtype=dtype)
+    return mlp(
+        D, width=8, n_blocks=1, embedding=(4, 12), data_variance=data_variance, generator=generator, dtype=dtype
+    )

@@ -100,7 +100,7 @@ def without_bias() -> nn.Module:
 
 
 OTHERS = {
-    "another width": mlp(D, width=9, embedding=(4, 12), data_variance=0.6, generator=torch.Generator()),
+    "another width": mlp(D, width=9, n_blocks=1, embedding=(4, 12), data_variance=0.6, generator=torch.Generator()),
     "another dtype": network(dtype=torch.float32),
     "another preconditioning": network(data_variance=0.7),
     "none": network(data_variance=None),

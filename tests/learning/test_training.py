@@ -34,8 +34,8 @@ def test_each_member_learns_what_it_would_learn_alone(optimizer):
     settings = Settings(batch=12, levels=4, learning_rate=3e-3, clip=0.5, optimizer=optimizer)
     together = training(settings)
     together.advance(50)
-    for k, member in enumerate(MEMBERS):
-        alone = training(settings, [member])
+    for k in range(5) if optimizer == "adam" else (1, 3):
+        alone = training(settings, [MEMBERS[k]])
         alone.advance(50)
         for kind in ("current", "averaged"):
             one, other = weights(getattr(alone, kind), 0), weights(getattr(together, kind), k)
@@ -71,11 +71,11 @@ def test_update_is_a_step_of_torch_on_the_stated_loss(optimizer, clip, data_vari
     torch.testing.assert_close(weights(trained.current, 1), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("ema", "warmup"), [(0.9, False), (0.7, True), (0.0, True)])
+@pytest.mark.parametrize(("ema", "warmup"), [(0.9, False), (0.4, True), (0.0, True)])
 def test_averages_obey_their_recursion(ema, warmup):
     run = training(Settings(batch=4, levels=4, ema=ema, ema_warmup=warmup), MEMBERS[:2])
     average = weights(run.current, 1)
-    for n in range(1, 31):
+    for n in range(1, 13):
         run.advance(n)
         beta = min(ema, n / (n + 9)) if warmup else ema
         average = beta * average + (1 - beta) * weights(run.current, 1)
@@ -87,7 +87,7 @@ def test_losses_are_means_over_a_hundred_updates_without_the_weight_of_the_loss(
     settings = Settings(batch=12, levels=4, learning_rate=1e-12)
     run = training(settings, MEMBERS[:2])
     assert run.losses.shape == (0, 2)
-    run.advance(230)
+    run.advance(205)
     x, t, noise = draws(settings, MEMBERS[:2], 200)
     for k in range(2):
         states, times = x[:, k].flatten(0, 2), t[:, k].expand(200, 4, 3).flatten()
@@ -161,31 +161,34 @@ def test_training_stops_at_its_deadline(tmp_path):
     assert run.advance(reached - 1) == reached  # never back
 
 
-def test_bar_shows_loss_and_rate(capsys):
+def test_bar_shows_loss_and_rate(capsys, monkeypatch):
+    monkeypatch.setattr("geomem.learning.training.RECORD", 10)
     run = training(members=MEMBERS[:1])
-    run.advance(100, progress=True)
+    run.advance(10)
+    run.advance(20, progress=True)
     shown = capsys.readouterr().err
     assert f"loss={run.losses[-1].mean():.4g}" in shown
-    assert "100/100" in shown
+    assert "10/20" in shown
+    assert "20/20" in shown
     assert "update/s" in shown or "s/update" in shown
-    run.advance(110)
+    run.advance(30)
     assert capsys.readouterr().err == ""
 
 
 def test_a_loss_that_is_not_finite_names_the_member_and_keeps_the_checkpoint(tmp_path):
     path, run = tmp_path / "a", training()
-    run.advance(25, checkpoint=path, every=5)
+    run.advance(15, checkpoint=path, every=5)
     kept = path.read_bytes()
     run._weights["leave.bias"].data[[1, 3]] = math.nan
-    message = rf"members \[1, 3\] between updates 25 and 30, expected finite .*, {path}, is whole; try .* 0\.003"
+    message = rf"members \[1, 3\] between updates 15 and 20, expected finite .*, {path}, is whole; try .* 0\.003"
     with pytest.raises(TrainingError, match=message):
         run.advance(100, checkpoint=path, every=50)
     assert path.read_bytes() == kept
     assert all(tensor.isfinite().all() for tensor in read(path)[0].values())
     untouched = training()
-    untouched.advance(60)
-    assert run.resume(path) == 25
-    run.advance(60)
+    untouched.advance(22)
+    assert run.resume(path) == 15
+    run.advance(22)
     assert all(torch.equal(weights(run.averaged, k), weights(untouched.averaged, k)) for k in range(5))
 
 
@@ -262,15 +265,15 @@ def test_impossible_data_are_refused(unchecked):
 
 def test_data_take_the_dtype_of_the_networks():
     run = Training(lambda g: make(g, dtype=torch.float32), DATA, MEMBERS[:2], CLIPPED)
-    run.advance(100)
+    run.advance(3)
     assert {run.data.dtype, run.averaged.dtype, run.current.dtype, run.losses.dtype} == {torch.float32}
 
 
-def follow_the_device(run: Training, path) -> torch.Tensor:
+def follow_the_device(run: Training, n: int, path) -> torch.Tensor:
     """Train, save, resume, and train on; return the weights."""
-    run.advance(105, checkpoint=path, every=50)
+    run.advance(n, checkpoint=path, every=8)
     run.resume(path)
-    run.advance(110, checkpoint=path)
+    run.advance(n + 5, checkpoint=path)
     ensemble = run.averaged
     x = torch.zeros(5, D, dtype=torch.float64, device=run.data.device)
     assert ensemble.denoiser_jacobian(x, 0.5).device == ensemble.member(1).score(x, 0.5).device == run.data.device
@@ -281,8 +284,8 @@ def test_all_tensors_are_made_where_the_data_are(tmp_path):
     """With another default device, one that holds no numbers, whatever did not follow the data would be lost."""
     run, expected = training(), training()
     with torch.device("meta"):
-        followed = follow_the_device(run, tmp_path / "a")
-    assert torch.equal(followed, follow_the_device(expected, tmp_path / "b"))
+        followed = follow_the_device(run, 12, tmp_path / "a")
+    assert torch.equal(followed, follow_the_device(expected, 12, tmp_path / "b"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -290,7 +293,7 @@ def test_all_tensors_are_made_where_the_data_are(tmp_path):
 def test_training_on_a_gpu(optimizer, tmp_path):
     settings = Settings(batch=12, levels=4, optimizer=optimizer)
     run = training(settings, data=DATA.cuda())
-    followed = follow_the_device(run, tmp_path / "a")
+    followed = follow_the_device(run, 105, tmp_path / "a")
     whole = training(settings, data=DATA.cuda())
     whole.advance(110)
     torch.testing.assert_close(followed, weights(whole.averaged, 4), rtol=0, atol=1e-9)
