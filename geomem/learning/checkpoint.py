@@ -33,8 +33,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         raise ArchiveError(f"got {path}, where no file is, expected a checkpoint; give the path that one was saved to")
     try:
         with safe_open(path, "pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, json.loads(file.metadata()["note"])
+            names, note = file.keys(), json.loads(file.metadata()["note"])
+            if not isinstance(note, dict):
+                raise TypeError("the note is no dictionary")
+            return {name: file.get_tensor(name) for name in names}, note
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
         raise ArchiveError(
             f"got {path}, which is not whole or no checkpoint ({error}), expected one; remove it to start anew"

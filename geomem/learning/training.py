@@ -289,7 +289,7 @@ class Training:
         In each case nothing has changed.
         """
         tensors, note = checkpoints.read(path)
-        if not isinstance(note, dict) or set(note) != {*self._origin, "n_updates"}:
+        if set(note) != {*self._origin, "n_updates"} or not isinstance(note["n_updates"], int):
             raise ArchiveError(f"got {path}, which is no checkpoint of a training, expected one; give another path")
         for what, own in self._origin.items():
             if note[what] != own:
