@@ -177,7 +177,7 @@ NO_CHECKPOINTS = {
     "text": (lambda path: b"weights\n" * 100, "not whole"),
     "no note": (foreign(None), "no checkpoint"),
     "note of another form": (foreign("{"), "no checkpoint"),
-    "note that is a list": (foreign("[3]"), "no checkpoint"),
+    "note that is a list": (foreign("[3]"), "the note is no dictionary"),
     "note of another program": (foreign('{"n_updates": 3}'), "no checkpoint of a training"),
     "note with more": (noted(more=1), "no checkpoint of a training"),
     "updates not counted": (noted(n_updates="57"), "no checkpoint of a training"),
