@@ -70,6 +70,12 @@ def test_geomem_never_imports_book(path):
     assert not {name for name in imported_by(path) if name.split(".")[0] in ("book", "tests", "benchmarks", "chapters")}
 
 
+def test_only_learning_imports_learning():
+    others = [path for path in (ROOT / "geomem").rglob("*.py") if path.parent.name != "learning"]
+    assert not [path.name for path in others if any("geomem.learning" in name for name in imported_by(path))]
+    assert len(others) > 10
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "book").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_book_imports_of_geomem_only_report_and_errors(path):
     geomem = {name for name in imported_by(path) if name.split(".")[0] == "geomem"}

@@ -41,6 +41,10 @@ class Ensemble:
         No network, one without weights, or networks that differ in more than the values of their weights: in names,
         shapes, or dtype of weights, in the settings of a module, or in buffers.
 
+    Notes
+    -----
+    Regime: networks that are functions of states and variances, without dropout, and keep no state but their weights.
+
     Examples
     --------
     >>> from geomem.learning.networks import mlp
@@ -155,7 +159,15 @@ class Ensemble:
 
         Notes
         -----
-        Equal to :func:`geomem.jacobian.dense` of each member, times :math:`t`, plus one; derived here.
+        Source: derived here; equal to :math:`I + tJ` with :func:`geomem.jacobian.products.dense` of each member. The
+        functions of :mod:`geomem.jacobian` take states one at a time and so refuse an ensemble: give them a member.
+
+        Examples
+        --------
+        >>> from geomem.learning.networks import mlp
+        >>> make = lambda seed: mlp(2, width=8, embedding=(4, 8), generator=torch.Generator().manual_seed(seed))
+        >>> Ensemble([make(0), make(1)]).denoiser_jacobian(torch.zeros(6, 2), 0.5).shape
+        torch.Size([6, 2, 2])
         """
         if chunk_size < 1:
             raise InputError(f"got chunk_size = {chunk_size}, expected at least 1")

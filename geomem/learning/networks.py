@@ -83,6 +83,7 @@ class NoiseMLP(nn.Module):
         return torch.ones_like(t) if self.data_variance is None else (t + self.data_variance) / self.data_variance
 
     def residual(self, x: Tensor, label: Tensor) -> Tensor:
+        """Return F(x, label)."""
         angles = label[..., None] * self.frequencies
         e = self.embed_in(torch.cat([angles.sin(), angles.cos()], dim=-1))
         e = self.embed_out(nn.functional.silu(e))
@@ -101,7 +102,7 @@ def mlp(
     data_variance: float | None = None,
     generator: torch.Generator,
     dtype: torch.dtype = torch.float32,
-) -> NoiseMLP:
+) -> nn.Module:
     r"""Return a residual network that predicts the noise, :math:`(x, t) \mapsto \varepsilon_\theta`, newly drawn.
 
     With :math:`F` the residual network (a linear layer, ``n_blocks`` of LayerNorm, SiLU, and linear layers twice
@@ -141,7 +142,8 @@ def mlp(
     Returns
     -------
     torch.nn.Module
-        Called with x (..., d) and t of a shape that broadcasts with (...); returns (..., d).
+        Called with x (..., d) and t of a shape that broadcasts with (...); returns (..., d). Its method
+        ``loss_weight(t)`` is what training weights the squared error of the noise by.
 
     Raises
     ------
@@ -198,7 +200,7 @@ class NetworkScore:
     Notes
     -----
     Regime: the noises that the network was trained at. Whether :math:`s_\theta` is the gradient of anything is a
-    question to :func:`geomem.jacobian.asymmetry`.
+    question to :func:`geomem.jacobian.trace.asymmetry`.
 
     Examples
     --------

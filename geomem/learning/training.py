@@ -16,10 +16,9 @@ training that was killed goes on as if it had not been.
 """
 
 import hashlib
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +32,9 @@ from geomem.distributions.base import check_states
 from geomem.errors import ArchiveError, InputError, TrainingError
 from geomem.learning import checkpoint as checkpoints
 from geomem.learning.ensemble import Ensemble, fingerprint
+from geomem.learning.settings import OPTIMIZERS, Member, Settings
 
-__all__ = ["Member", "Settings", "Training"]
+__all__ = ["Training"]
 
 AHEAD = 10
 """Updates whose random numbers are drawn at once."""
@@ -46,102 +46,33 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What both optimizers keep for each weight."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """One network of an ensemble: rows ``start`` to ``start + n_points`` of the data, and a seed for all it draws.
-
-    Two members of one seed and different data start from the same weights and meet the same noise.
-    """
-
-    n_points: int
-    seed: int
-    start: int = 0
-
-
-@dataclass(frozen=True)
-class Settings:
-    r"""How every member is trained.
-
-    Parameters
-    ----------
-    batch : int
-        Points in a batch, drawn with replacement.
-    levels : int
-        Distinct noise levels in a batch, which it divides: one in each of as many equal strata of :math:`\ln t`, shared
-        by ``batch / levels`` points. Fewer of them make the embedding of the noise cheaper; the expected gradient is
-        the same for any number.
-    t_min, t_max : float
-        Smallest and largest noise variance.
-    optimizer : str
-        ``"adam"`` or ``"radam"``.
-    learning_rate : float
-        Constant.
-    ema : float
-        Decay :math:`\beta` of the averaged weights, in [0, 1).
-    ema_warmup : bool
-        At update :math:`n` use :math:`\min(\beta, n/(n+9))`, so that early averages do not hold the first weights.
-    clip : float, optional
-        Largest norm of a member's gradient; longer ones are shortened to it.
-
-    Notes
-    -----
-    As published (Achilli et al. 2024, arXiv:2410.08727, train_spectrum.py read at commit 7eee94c):
-    ``Settings(batch=128, levels=128, t_min=1e-4, t_max=2500.0, optimizer="radam", learning_rate=1e-4, ema=0.9999,
-    ema_warmup=False, clip=None)``, but for the strata and for batches drawn with replacement.
-    """
-
-    batch: int = 128
-    levels: int = 16
-    t_min: float = 1e-4
-    t_max: float = 100.0
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    ema: float = 0.999
-    ema_warmup: bool = True
-    clip: float | None = 1.0
-
-    def __post_init__(self) -> None:
-        if self.levels < 1 or self.batch < 1 or self.batch % self.levels:
-            raise InputError(f"got batch = {self.batch}, levels = {self.levels}, expected a multiple of levels, >= 1")
-        if not 0 < self.t_min < self.t_max < math.inf:
-            raise InputError(f"got t_min = {self.t_min}, t_max = {self.t_max}, expected 0 < t_min < t_max, finite")
-        if self.optimizer not in OPTIMIZERS:
-            raise InputError(f"got optimizer = {self.optimizer!r}, expected one of {', '.join(OPTIMIZERS)}")
-        if not (0 < self.learning_rate < math.inf and 0 <= self.ema < 1):
-            raise InputError(f"got learning_rate = {self.learning_rate}, ema = {self.ema}, expected > 0 and in [0, 1)")
-        if self.clip is not None and not 0 < self.clip < math.inf:
-            raise InputError(f"got clip = {self.clip}, expected a positive finite number, or None for no clipping")
-
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": lambda weights, rate: torch.optim.Adam(weights, lr=rate, fused=True),
-    "radam": lambda weights, rate: torch.optim.RAdam(weights, lr=rate, foreach=True),
-}
-
-
 class Training:
     r"""K networks in training; ``advance`` takes them to a number of updates, ``averaged`` are their scores there.
 
     Parameters
     ----------
     make : callable
-        Given a ``torch.Generator`` returns a network that predicts noise, as :func:`geomem.learning.networks.mlp`.
+        Given a ``torch.Generator`` returns a network that predicts noise, as :func:`geomem.learning.networks.mlp`:
+        called with states (levels, n, d) and variances (levels, 1) it returns (levels, n, d).
     data : Tensor, shape (n, d), floating point
         Rows that the members draw from; taken in the dtype of the networks. Its device is that of the training.
-    members : sequence of Member
+    members : sequence of :class:`~geomem.learning.settings.Member`
         At least one.
-    settings : Settings
-        The same for all members.
+    settings : :class:`~geomem.learning.settings.Settings`, optional
+        The same for all members; the defaults if not given.
 
     Raises
     ------
     InputError
-        Data with NaN or of a wrong shape; no member, or one whose rows are not in the data.
+        Data with NaN or of a wrong shape; no member, or one whose rows are not in the data or whose seed is out of
+        range; networks as refused by :class:`~geomem.learning.ensemble.Ensemble`.
 
     Notes
     -----
-    Regime: on one device and with one number of threads everything is a function of data, members, and settings. On
-    another the sums are taken in another order, and trainings part after some hundred updates.
+    Source: denoising score matching, Vincent (2011), Neural Computation 23, 1661, of all noises at once as in Song et
+    al. (2021), arXiv:2011.13456. Regime: on one device and with one number of threads everything is a function of
+    data, members, and settings. On another the sums are taken in another order, and trainings part after some hundred
+    updates.
 
     Examples
     --------
@@ -230,6 +161,11 @@ class Training:
         progress : bool
             Show a bar with the rate of updates and the mean loss.
 
+        Returns
+        -------
+        int
+            Number of updates made so far: ``n_updates`` unless the deadline came first, or more were made before.
+
         Raises
         ------
         InputError
@@ -263,6 +199,11 @@ class Training:
     def save(self, path: Path) -> None:
         """Write a checkpoint, atomically: weights, averages, optimizer, losses, and what they belong to.
 
+        Parameters
+        ----------
+        path : Path
+            File to create or replace; missing parent folders are created.
+
         Raises
         ------
         TrainingError
@@ -279,14 +220,35 @@ class Training:
     def resume(self, path: Path) -> int:
         """Go back, or on, to a checkpoint, and return its number of updates.
 
+        Parameters
+        ----------
+        path : Path
+            Where a training of the same data, members, settings, and networks was saved.
+
         Raises
         ------
         ArchiveError
-            No whole checkpoint of a training is there.
+            No whole checkpoint of a training is there; nothing has changed.
         InputError
-            It is of other data, members, settings, or networks.
+            It is of other data, members, settings, or networks; nothing has changed.
 
-        In each case nothing has changed.
+        Examples
+        --------
+        >>> import tempfile
+        >>> from geomem.learning.networks import mlp
+        >>> make = lambda generator: mlp(1, width=8, embedding=(4, 8), generator=generator)
+        >>> new = lambda: Training(make, torch.ones(1, 1), [Member(1, 0)], Settings(batch=16))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     stopped, resumed = new(), new()
+        ...     stopped.advance(3, checkpoint=Path(folder) / "checkpoint")
+        ...     resumed.resume(Path(folder) / "checkpoint")
+        3
+        3
+        >>> stopped.advance(5), resumed.advance(5)
+        (5, 5)
+        >>> x = torch.zeros(1, 1)
+        >>> bool(torch.equal(stopped.averaged.score(x, 1.0), resumed.averaged.score(x, 1.0)))
+        True
         """
         tensors, note = checkpoints.read(path)
         if set(note) != {*self._origin, "n_updates"} or not isinstance(note["n_updates"], int):
