@@ -74,15 +74,15 @@ def test_resumed_from_any_update_is_uninterrupted(optimizer, stop, whole):
     assert_same_bits(run, whole[optimizer].states[end])
 
 
-@pytest.mark.parametrize("optimizer", STOPS)
-def test_resumed_again_and_again_is_uninterrupted(optimizer, whole, tmp_path):
+@pytest.mark.parametrize(("optimizer", "stops"), [("adam", (4, 60, 101, 120)), ("radam", (4, 13, 25))])
+def test_resumed_again_and_again_is_uninterrupted(optimizer, stops, whole, tmp_path):
     """Each piece in a training of its own, which saves what it resumed."""
     training(optimizer).save(tmp_path / "a")
-    for stop in (4, 60, 101, 120):
+    for stop in stops:
         run = training(optimizer)
         run.resume(tmp_path / "a")
         run.advance(stop, checkpoint=tmp_path / "a")
-    assert_same_bits(run, whole[optimizer].states[120])
+    assert_same_bits(run, whole[optimizer].states[stops[-1]])
 
 
 def test_a_training_can_go_back(whole):
