@@ -25,7 +25,7 @@ THREADS, REPEATS = 2, 3
 WIDTHS, EMBEDDINGS = (128, 64), ((128, 512), (32, 64))  # the first of each is the published one
 T_MIN, T_MAX, RATE, DECAY = 1e-4, 2500.0, 1e-4, 0.9999
 SETTINGS = (
-    Settings(),
+    Settings(clip=None),  # the published loop does not clip either
     Settings(BATCH, BATCH, T_MIN, T_MAX, "radam", RATE, DECAY, ema_warmup=False, clip=None),
 )
 PUBLISHED, ALONE, TOGETHER = "published loop", "geomem, 1 member", f"geomem, {MEMBERS} members"
